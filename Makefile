@@ -1,0 +1,34 @@
+# Two commands do all their own set-up: `make run` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test check clean
+
+run: .venv/ready-run
+	@$(BIN)/aftercare check || true
+
+test: .venv/ready-test
+	@echo "Checking style and types ..."
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@echo "Running the tests on SQLite and PostgreSQL ..."
+	@$(BIN)/pytest -n 2
+
+.venv/bin/uv:
+	@echo "Making a virtual environment in .venv (once) ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check uv
+
+.venv/ready-run: .venv/bin/uv pyproject.toml constraints.txt
+	@echo "Installing Aftercare (under a minute the first time) ..."
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraints constraints.txt --editable .
+	@touch $@
+
+.venv/ready-test: .venv/bin/uv pyproject.toml constraints.txt
+	@echo "Installing Aftercare and what its tests need (under a minute the first time) ..."
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraints constraints.txt --editable '.[test]'
+	@touch $@
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

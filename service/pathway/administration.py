@@ -1,0 +1,119 @@
+"""Setting a clinic up: the clinic itself, its staff and its API keys."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sqlalchemy.orm import Session
+
+from service.domain.values import Channel, Role
+from service.store import audit
+from service.store.clinics import ApiKey, Clinic, Staff, clinic_by_name
+from service.store.patients import address_hash
+from service.store.secrets import token_hash
+
+BUSINESS_HOURS = {str(day): ["08:00", "18:00"] for day in range(5)}
+"""Monday to Friday 08:00-18:00 (`clinical-protocol` C1; the clinic must confirm)."""
+
+DUTIES = ("on_call", "lead", "director")
+
+
+class NotPossible(Exception):
+    """What was asked cannot be done; the message names the field and says what to do."""
+
+
+def create_clinic(
+    db: Session,
+    *,
+    name: str,
+    time_zone: str,
+    now: datetime,
+    phone: str = "",
+    sender: str | None = None,
+    email_from: str | None = None,
+) -> Clinic:
+    """Add a clinic with the usual business hours."""
+    if not name.strip():
+        raise NotPossible("name: give the clinic's name.")
+    if clinic_by_name(db, name) is not None:
+        raise NotPossible(f"name: there is a clinic called {name!r} already.")
+    try:
+        ZoneInfo(time_zone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise NotPossible(
+            f"time-zone: {time_zone!r} is not known; use a name like America/Chicago."
+        ) from error
+    clinic = Clinic(
+        name=name,
+        phone=phone,
+        time_zone=time_zone,
+        sender=sender,
+        email_from=email_from,
+        hours=BUSINESS_HOURS,
+        holidays=[],
+        created_at=now,
+    )
+    db.add(clinic)
+    db.flush()
+    _record(db, clinic.id, now, "clinic_created", f"clinic:{clinic.id}")
+    return clinic
+
+
+def create_staff(
+    db: Session,
+    clinic: Clinic,
+    *,
+    email: str,
+    role: Role,
+    now: datetime,
+    name: str = "",
+    phone: str | None = None,
+    duty: str | None = None,
+) -> Staff:
+    """Add a member of staff; `duty` says which escalations reach them."""
+    if "@" not in email:
+        raise NotPossible(f"email: {email!r} is not an email address.")
+    if duty is not None and duty not in DUTIES:
+        raise NotPossible(f"duty: {duty!r} is not one of {', '.join(DUTIES)}.")
+    staff = Staff(
+        clinic_id=clinic.id,
+        name=name or email.split("@", maxsplit=1)[0],
+        email=email,
+        email_hash=address_hash(db, Channel.EMAIL, email),
+        phone=phone,
+        role=role,
+        duty=duty,
+        created_at=now,
+    )
+    db.add(staff)
+    db.flush()
+    _record(db, clinic.id, now, "staff_created", f"staff:{staff.id}")
+    return staff
+
+
+def create_api_key(db: Session, clinic: Clinic, *, name: str, now: datetime) -> tuple[ApiKey, str]:
+    """Add an API key; return it and its token, which is stored nowhere and shown once."""
+    token = f"ak_{secrets.token_urlsafe(32)}"
+    key = ApiKey(
+        clinic_id=clinic.id, name=name, key_hash=token_hash(token), hint=token[:7], created_at=now
+    )
+    db.add(key)
+    db.flush()
+    _record(db, clinic.id, now, "api_key_created", f"api_key:{key.id}")
+    return key, token
+
+
+def disable(db: Session, row: Staff | ApiKey, now: datetime) -> None:
+    """End someone's or something's access; doing it again changes nothing."""
+    if row.disabled_at is None:
+        row.disabled_at = now
+        _record(db, row.clinic_id, now, "disabled", f"{row.__tablename__}:{row.id}")
+
+
+def _record(db: Session, clinic_id: UUID, now: datetime, action: str, subject: str) -> None:
+    audit.record(
+        db, clinic_id=clinic_id, at=now, actor="command line", action=action, subject=subject
+    )

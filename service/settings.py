@@ -1,0 +1,144 @@
+"""What the environment says, read once and checked; a wrong value stops the start by name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from service.store.secrets import SHORTEST_SECRET
+
+MODES = ("sandbox", "live")
+
+
+class WrongSetting(Exception):
+    """A setting cannot be used; the message names it and says what to do."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting of the service; each can also be given as `NAME_FILE`, a path to its value."""
+
+    database_url: str
+    public_url: str
+    secret_keys: tuple[str, ...]
+    twilio_account_sid: str | None
+    twilio_auth_token: str | None
+    twilio_api_url: str | None
+    smtp_url: str | None
+    imap_url: str | None
+    mode: str
+    speed: float
+
+
+NAMES = (
+    "AFTERCARE_DATABASE_URL",
+    "AFTERCARE_PUBLIC_URL",
+    "AFTERCARE_SECRET_KEYS",
+    "AFTERCARE_TWILIO_ACCOUNT_SID",
+    "AFTERCARE_TWILIO_AUTH_TOKEN",
+    "AFTERCARE_TWILIO_API_URL",
+    "AFTERCARE_SMTP_URL",
+    "AFTERCARE_IMAP_URL",
+    "AFTERCARE_MODE",
+    "AFTERCARE_SPEED",
+)
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Return the settings; raises `WrongSetting` for the first that cannot be used.
+
+    What is merely unsafe for live use is left to `unsafe_for_live`, so that it is told all at once.
+    """
+    given = {name: _value(environment, name) for name in NAMES}
+    mode = given["AFTERCARE_MODE"] or "sandbox"
+    if mode not in MODES:
+        raise WrongSetting(f"AFTERCARE_MODE is {mode!r}: use `sandbox` or `live`.")
+    return Settings(
+        database_url=_database_url(given["AFTERCARE_DATABASE_URL"]),
+        public_url=(given["AFTERCARE_PUBLIC_URL"] or "http://127.0.0.1:8000").rstrip("/"),
+        secret_keys=_secret_keys(given["AFTERCARE_SECRET_KEYS"]),
+        twilio_account_sid=given["AFTERCARE_TWILIO_ACCOUNT_SID"],
+        twilio_auth_token=given["AFTERCARE_TWILIO_AUTH_TOKEN"],
+        twilio_api_url=given["AFTERCARE_TWILIO_API_URL"],
+        smtp_url=given["AFTERCARE_SMTP_URL"],
+        imap_url=given["AFTERCARE_IMAP_URL"],
+        mode=mode,
+        speed=_speed(given["AFTERCARE_SPEED"], mode),
+    )
+
+
+def unsafe_for_live(settings: Settings) -> list[str]:
+    """Return, in plain words, all that is missing or unsafe for sending to real patients."""
+    problems = []
+    if settings.mode != "live":
+        problems.append("AFTERCARE_MODE is `sandbox`: set it to `live`.")
+    if not settings.public_url.startswith("https://"):
+        problems.append("AFTERCARE_PUBLIC_URL must begin with https://, as Twilio sees it.")
+    if not settings.secret_keys:
+        problems.append(
+            "AFTERCARE_SECRET_KEYS is missing: patients' data is sealed with it. "
+            f"Give at least {SHORTEST_SECRET} random characters and keep a copy off this machine."
+        )
+    if not settings.twilio_account_sid:
+        problems.append("AFTERCARE_TWILIO_ACCOUNT_SID is missing: texts cannot be sent.")
+    if not settings.twilio_auth_token:
+        problems.append(
+            "AFTERCARE_TWILIO_AUTH_TOKEN is missing: texts cannot be sent, nor webhooks checked."
+        )
+    if settings.twilio_api_url:
+        problems.append("AFTERCARE_TWILIO_API_URL points at a stand-in: remove it.")
+    if not settings.smtp_url:
+        problems.append("AFTERCARE_SMTP_URL is missing: email cannot be sent.")
+    if not settings.imap_url:
+        problems.append("AFTERCARE_IMAP_URL is missing: answers by email would not be read.")
+    return problems
+
+
+def _value(environment: Mapping[str, str], name: str) -> str | None:
+    path = environment.get(f"{name}_FILE")
+    if path is None:
+        return environment.get(name) or None
+    try:
+        return Path(path).read_text().strip() or None
+    except OSError as error:
+        raise WrongSetting(f"{name}_FILE cannot be read: {error.strerror}.") from error
+
+
+def _database_url(given: str | None) -> str:
+    url = given or "sqlite:///aftercare.db"
+    try:
+        backend = make_url(url).get_backend_name()
+    except ArgumentError as error:
+        raise WrongSetting("AFTERCARE_DATABASE_URL is not a database URL.") from error
+    if backend not in ("sqlite", "postgresql", "postgres"):
+        raise WrongSetting(
+            "AFTERCARE_DATABASE_URL must begin with `sqlite:///` or `postgresql://`."
+        )
+    return url
+
+
+def _secret_keys(given: str | None) -> tuple[str, ...]:
+    keys = tuple(key.strip() for key in (given or "").split(",") if key.strip())
+    if any(len(key) < SHORTEST_SECRET for key in keys):
+        raise WrongSetting(
+            f"AFTERCARE_SECRET_KEYS holds a key of under {SHORTEST_SECRET} characters: "
+            "make it longer."
+        )
+    return keys
+
+
+def _speed(given: str | None, mode: str) -> float:
+    try:
+        speed = float(given or 1)
+    except ValueError as error:
+        raise WrongSetting("AFTERCARE_SPEED must be a number, as 3600.") from error
+    if not 1 <= speed <= 100_000:
+        raise WrongSetting("AFTERCARE_SPEED must be between 1 and 100000.")
+    if mode == "live" and speed != 1:
+        raise WrongSetting("AFTERCARE_SPEED is for the sandbox: remove it in live mode.")
+    return speed

@@ -1,0 +1,190 @@
+"""Patients, what they consented to, and the addresses they are written to at."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from service.domain.values import Channel, Consents, HealthFlag, Language, PatientFacts
+from service.store.base import Base, HasId, enum_column
+from service.store.secrets import Sealed, SealedJSON, vault_of
+
+
+class Address(HasId, Base):
+    """A phone number or mailbox a clinic may write to: the row that claim and opt-out both lock.
+
+    An opt-out belongs to (clinic, number): it outlives the patient's record and any change of
+    hands, and one clinic's does not silence another (`reliability.md` O1, O2, O9).
+    """
+
+    __tablename__ = "address"
+    __table_args__ = (UniqueConstraint("clinic_id", "channel", "lookup_hash"),)
+
+    clinic_id: Mapped[UUID] = mapped_column(ForeignKey("clinic.id"))
+    channel: Mapped[Channel] = mapped_column(enum_column(Channel))
+    lookup_hash: Mapped[bytes]
+    """Keyed hash of the E.164 number or of the lower-case mailbox."""
+    value: Mapped[str | None] = mapped_column(Sealed("address.value"))
+    """E.164 number or mailbox; None after erasure, when only the opt-out is kept."""
+    opted_out_at: Mapped[datetime | None]
+    opted_out_by: Mapped[str | None]
+    """`text`, `link`, `provider` or `staff`."""
+    paused_because: Mapped[str | None]
+    """Set when a person must look before more is sent (a doubtful opt-out, a wrong number)."""
+    landline_at: Mapped[datetime | None]
+    failing_since: Mapped[datetime | None]
+    failing_because: Mapped[str | None]
+    created_at: Mapped[datetime]
+
+    def may_receive(self) -> bool:
+        """Nothing known forbids sending here now."""
+        return (
+            self.opted_out_at is None
+            and self.paused_because is None
+            and self.landline_at is None
+            and self.value is not None
+        )
+
+
+class Patient(HasId, Base):
+    """Someone a clinic treats, or the guardian's child."""
+
+    __tablename__ = "patient"
+    __table_args__ = (
+        Index(None, "phone_address_id"),
+        Index(None, "email_address_id"),
+        Index(None, "clinic_id", "created_at"),
+    )
+
+    clinic_id: Mapped[UUID] = mapped_column(ForeignKey("clinic.id"))
+    first_name: Mapped[str | None] = mapped_column(Sealed("patient.first_name"))
+    """None only after erasure."""
+    language: Mapped[Language] = mapped_column(enum_column(Language))
+    time_zone: Mapped[str | None]
+    """None: the clinic's."""
+    channel: Mapped[Channel] = mapped_column(enum_column(Channel))
+    """The preferred channel."""
+    phone_address_id: Mapped[UUID | None] = mapped_column(ForeignKey("address.id"))
+    email_address_id: Mapped[UUID | None] = mapped_column(ForeignKey("address.id"))
+    health_flags: Mapped[Any | None] = mapped_column(SealedJSON("patient.health_flags"))
+    """A list of `HealthFlag` values, or None for none."""
+    guardian: Mapped[bool] = mapped_column(default=False)
+    welcomed_at: Mapped[datetime | None]
+    """When the welcome was planned; it goes out once per person."""
+    stopped_at: Mapped[datetime | None]
+    """Staff marked the record (deceased, admitted): nothing is sent any more."""
+    erased_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+
+class Consent(HasId, Base):
+    """One answer to "may we?": append-only, the newest per channel holds (`reliability.md` O8)."""
+
+    __tablename__ = "consent"
+    __table_args__ = (Index(None, "patient_id", "recorded_at"),)
+
+    clinic_id: Mapped[UUID] = mapped_column(ForeignKey("clinic.id"))
+    patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"))
+    sms: Mapped[bool]
+    email: Mapped[bool]
+    details: Mapped[bool]
+    """Treatment details may appear in texts."""
+    recorded_at: Mapped[datetime]
+    recorded_by: Mapped[str]
+    wording_version: Mapped[int]
+
+
+def patient_of(db: Session, clinic_id: UUID, patient_id: UUID) -> Patient | None:
+    """Return the clinic's patient; another clinic's is None, like one that does not exist."""
+    return db.scalar(
+        select(Patient).where(Patient.id == patient_id, Patient.clinic_id == clinic_id)
+    )
+
+
+def consent_of(db: Session, patient_id: UUID) -> Consent | None:
+    """Return what the patient last agreed to, or None when nothing was ever recorded."""
+    return db.scalar(
+        select(Consent)
+        .where(Consent.patient_id == patient_id)
+        .order_by(Consent.recorded_at.desc(), Consent.id.desc())
+        .limit(1)
+    )
+
+
+def address_of(db: Session, clinic_id: UUID, channel: Channel, value: str) -> Address | None:
+    """Return the clinic's row for a number (E.164) or a mailbox, or None."""
+    hashes = vault_of(db.get_bind().dialect).lookup_hashes(_normal(channel, value))
+    return db.scalar(
+        select(Address)
+        .where(
+            Address.clinic_id == clinic_id,
+            Address.channel == channel,
+            Address.lookup_hash.in_(hashes),
+        )
+        # Rows from before a key rotation and after it can both exist for a moment: the older wins.
+        .order_by(Address.created_at)
+        .limit(1)
+    )
+
+
+def address_for(
+    db: Session, clinic_id: UUID, channel: Channel, value: str, now: datetime
+) -> Address:
+    """Return the clinic's row for a number or mailbox, adding it when it is new.
+
+    Two writers that add the same one at once: the second gets an `IntegrityError` on its flush.
+    """
+    found = address_of(db, clinic_id, channel, value)
+    if found is not None:
+        if found.value is None:
+            found.value = value
+        return found
+    added = Address(
+        clinic_id=clinic_id,
+        channel=channel,
+        lookup_hash=address_hash(db, channel, value),
+        value=value,
+        created_at=now,
+    )
+    db.add(added)
+    db.flush()
+    return added
+
+
+def address_hash(db: Session, channel: Channel, value: str) -> bytes:
+    """Return the keyed hash a number or mailbox is found by, made with the current secret."""
+    return vault_of(db.get_bind().dialect).lookup_hashes(_normal(channel, value))[0]
+
+
+def patients_at(db: Session, address_id: UUID) -> list[Patient]:
+    """Return everyone who is written to at one address, oldest record first."""
+    return list(
+        db.scalars(
+            select(Patient)
+            .where(
+                (Patient.phone_address_id == address_id) | (Patient.email_address_id == address_id),
+                Patient.erased_at.is_(None),
+            )
+            .order_by(Patient.created_at, Patient.id)
+        )
+    )
+
+
+def facts_of(patient: Patient, consent: Consent) -> PatientFacts:
+    """Return what the rules need to know of a patient."""
+    return PatientFacts(
+        language=patient.language,
+        channel=patient.channel,
+        consents=Consents(sms=consent.sms, email=consent.email, details=consent.details),
+        time_zone=patient.time_zone,
+        health_flags=frozenset(HealthFlag(flag) for flag in patient.health_flags or ()),
+        guardian=patient.guardian,
+    )
+
+
+def _normal(channel: Channel, value: str) -> str:
+    return value.casefold() if channel is Channel.EMAIL else value

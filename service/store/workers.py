@@ -1,0 +1,61 @@
+"""Workers' heartbeats, and the places where periodic work left off."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from service.store.base import Base, HasId
+
+
+class Worker(HasId, Base):
+    """One running worker; `beat_at` moves with every tick."""
+
+    __tablename__ = "worker"
+
+    name: Mapped[str]
+    """Host and process id."""
+    started_at: Mapped[datetime]
+    beat_at: Mapped[datetime]
+    stopped_at: Mapped[datetime | None]
+
+
+class Bookmark(Base):
+    """How far periodic work has come, kept only after the commit of what it did (I3)."""
+
+    __tablename__ = "bookmark"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    reached: Mapped[datetime]
+
+
+def newest_beat(db: Session) -> datetime | None:
+    """Return when any worker last beat, or None when none ever ran."""
+    return db.scalar(select(func.max(Worker.beat_at)))
+
+
+def record_beat(db: Session, worker_id: UUID, name: str, now: datetime) -> None:
+    """A worker is alive at `now`; the first beat adds its row."""
+    worker = db.get(Worker, worker_id)
+    if worker is None:
+        db.add(Worker(id=worker_id, name=name, started_at=now, beat_at=now, stopped_at=None))
+    else:
+        worker.beat_at = now
+
+
+def bookmark(db: Session, name: str) -> datetime | None:
+    """Return how far the work called `name` has come, or None when it never ran."""
+    found = db.get(Bookmark, name)
+    return found.reached if found else None
+
+
+def move_bookmark(db: Session, name: str, reached: datetime) -> None:
+    """The work called `name` has come as far as `reached`."""
+    found = db.get(Bookmark, name)
+    if found is None:
+        db.add(Bookmark(name=name, reached=reached))
+    else:
+        found.reached = reached

@@ -1,0 +1,1 @@
+"""Turns HTTP into calls of the pathway."""

@@ -1,0 +1,96 @@
+"""The commands set a clinic up, and say in one line what a person can mend."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def aftercare(tmp_path: Path):
+    """Run the real command in an empty folder, with nothing configured."""
+
+    def run(*words: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "service", *words],
+            cwd=tmp_path,
+            env={
+                "PATH": os.environ["PATH"],
+                "PYTHONPATH": str(Path(__file__).parents[1]),
+                **settings,
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+def test_a_clinic_its_staff_and_a_key_are_set_up(aftercare, tmp_path: Path):
+    assert aftercare("migrate").returncode == 0
+
+    created = aftercare("clinic", "create", "--name", "Bayou", "--time-zone", "America/Chicago")
+    staff = aftercare(
+        "staff", "create", "--clinic", "Bayou", "--email", "sam@bayou.example", "--role", "admin"
+    )
+    key = aftercare("api-key", "create", "--clinic", "Bayou")
+
+    assert (created.returncode, staff.returncode, key.returncode) == (0, 0, 0)
+    assert "Bayou" in aftercare("clinic", "list").stdout
+    assert "sam@bayou.example" in aftercare("staff", "list", "--clinic", "Bayou").stdout
+    token = key.stdout.splitlines()[-1]
+    assert token.startswith("ak_")
+    assert token.encode() not in (tmp_path / "aftercare.db").read_bytes()
+    assert b"sam@bayou.example" not in (tmp_path / "aftercare.db").read_bytes()
+
+
+def test_a_disabled_key_is_listed_as_disabled(aftercare):
+    aftercare("migrate")
+    aftercare("clinic", "create", "--name", "Bayou", "--time-zone", "America/Chicago")
+    aftercare("api-key", "create", "--clinic", "Bayou")
+    key_id = aftercare("api-key", "list", "--clinic", "Bayou").stdout.split("\t")[0]
+
+    assert aftercare("api-key", "disable", "--clinic", "Bayou", key_id).returncode == 0
+
+    assert "disabled" in aftercare("api-key", "list", "--clinic", "Bayou").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("clinic", "create", "--name", "Bayou", "--time-zone", "Mars/Base"), "time-zone"),
+        (("api-key", "create", "--clinic", "Nowhere"), "clinic"),
+    ],
+)
+def test_what_a_person_can_mend_is_one_line(aftercare, words, named):
+    aftercare("migrate")
+
+    result = aftercare(*words)
+
+    assert result.returncode == 1
+    assert named in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_a_new_database_asks_to_be_migrated(aftercare):
+    result = aftercare("clinic", "list")
+
+    assert result.returncode == 1
+    assert "aftercare migrate" in result.stderr
+
+
+def test_check_names_what_is_missing_for_live_use(aftercare):
+    result = aftercare("check")
+
+    assert result.returncode == 1
+    assert "AFTERCARE_SECRET_KEYS" in result.stdout
+
+
+def test_a_wrong_setting_stops_the_start_by_name(aftercare):
+    result = aftercare("migrate", AFTERCARE_SPEED="soon")
+
+    assert result.returncode == 1
+    assert "AFTERCARE_SPEED" in result.stderr
