@@ -1,6 +1,8 @@
 # Two commands do all their own set-up: `make run` and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
+# Trust what the machine trusts, also behind a company's proxy.
+export UV_SYSTEM_CERTS := 1
 
 .PHONY: run test check clean
 
