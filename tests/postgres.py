@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
+
 SERVER_SETTING = "AFTERCARE_TEST_POSTGRES_URL"
 """Names a server to use instead: `postgresql://user:password@host:port`, with CREATEDB."""
 
@@ -96,8 +98,9 @@ def _wait_until_ready(server: subprocess.Popen[bytes], port: int, log: Path) -> 
         if server.poll() is not None:
             break
         try:
-            with socket.create_connection(("127.0.0.1", port), timeout=1):
-                return
-        except OSError:
+            # A socket that opens proves little: until recovery ends, connections are refused.
+            psycopg.connect(f"postgresql://postgres@127.0.0.1:{port}/postgres").close()
+            return
+        except psycopg.OperationalError:
             time.sleep(0.02)
     raise RuntimeError(f"PostgreSQL did not start:\n{log.read_text()}")
