@@ -1,0 +1,105 @@
+"""One text on the pretend network, and how Twilio would describe it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from functools import lru_cache
+from typing import Any
+
+API_VERSION = "2010-04-01"
+FINAL = frozenset({"delivered", "undelivered", "failed", "received", "canceled"})
+INBOUND = "inbound"
+OUTBOUND = "outbound-api"
+OUTBOUND_REPLY = "outbound-reply"
+"""What Twilio says by itself, such as the confirmation of a STOP."""
+
+
+@dataclass(slots=True)
+class Text:
+    """One text, either way. `sender` is None until a messaging service has chosen a number."""
+
+    sid: str
+    direction: str
+    sender: str | None
+    recipient: str
+    body: str
+    status: str
+    created_at: datetime
+    updated_at: datetime
+    sent_at: datetime | None = None
+    service: str | None = None
+    error_code: int | None = None
+    photos: int = 0
+    valid_until: datetime | None = None
+    callback_url: str | None = None
+    webhook: str | None = None
+    """What became of the webhook that announced an inbound text, for the page to show."""
+
+    @property
+    def phone(self) -> str:
+        """The patient's number, whichever way the text went."""
+        return (self.sender or "") if self.direction == INBOUND else self.recipient
+
+    @property
+    def clinic(self) -> str:
+        """The clinic's number, or its messaging service while none has been chosen."""
+        if self.direction == INBOUND:
+            return self.recipient
+        return self.sender or self.service or ""
+
+
+def new_sid(prefix: str) -> str:
+    """Return a fresh identifier of Twilio's form, such as `SM` and 32 hexadecimal digits."""
+    return prefix + secrets.token_hex(16)
+
+
+def segments_of(body: str) -> int:
+    """Return how many segments a carrier would make of it, near enough for a pretend bill."""
+    single, joined = (160, 153) if body.isascii() else (70, 67)
+    return 1 if len(body) <= single else -(-len(body) // joined)
+
+
+def as_json(text: Text, account: str) -> bytes:
+    """Return the text as Twilio's Message resource."""
+    return json.dumps(as_resource(text, account)).encode()
+
+
+def as_resource(text: Text, account: str) -> dict[str, Any]:
+    """Return the text as Twilio's Message resource, not yet encoded."""
+    uri = f"/{API_VERSION}/Accounts/{account}/Messages/{text.sid}"
+    return {
+        "account_sid": account,
+        "api_version": API_VERSION,
+        "body": text.body,
+        "date_created": _stamp(text.created_at),
+        "date_sent": None if text.sent_at is None else _stamp(text.sent_at),
+        "date_updated": _stamp(text.updated_at),
+        "direction": text.direction,
+        "error_code": text.error_code,
+        "error_message": None if text.error_code is None else "see the error code",
+        "from": text.sender,
+        "messaging_service_sid": text.service,
+        "num_media": str(text.photos),
+        # A messaging service counts only once it has chosen a number.
+        "num_segments": "0" if text.sender is None else str(segments_of(text.body)),
+        "price": None,
+        "price_unit": "USD",
+        "sid": text.sid,
+        "status": text.status,
+        "subresource_uris": {"media": f"{uri}/Media.json"},
+        "to": text.recipient,
+        "uri": f"{uri}.json",
+    }
+
+
+def _stamp(moment: datetime) -> str:
+    return _stamp_of_second(int(moment.timestamp()))
+
+
+@lru_cache(maxsize=4096)
+def _stamp_of_second(second: int) -> str:
+    return format_datetime(datetime.fromtimestamp(second, UTC))
