@@ -1,0 +1,295 @@
+"""Sending: due messages are claimed, handed to a provider once, and what came of it written."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+import structlog
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from service.domain.outcomes import Outcome, Refused, Unclear
+from service.domain.values import Channel, MessageState
+from service.gateways.ports import Gateway, Outgoing
+from service.pathway.rounds import Compose, Pace, Ready, Round, take_round
+from service.pathway.verdicts import GRACE, Attempt, Judge, Step, carry_out, step_after, verdict
+from service.store import claims
+from service.store.claims import WrittenOutcome
+from service.store.engine import Sessions
+from service.store.messages import Message
+
+_log = structlog.get_logger()
+_T = TypeVar("_T")
+
+Rejudge = Callable[[Session, Message, datetime], None]
+"""Decides what becomes of a planned message whose window has passed, and writes it on the row."""
+
+_CLAIM_TO_POST = 20.0
+"""Seconds after which a claim is given up unsent (`reliability.md` S8)."""
+_ABANDONED = Refused(None, "it could not be handed over in time", retry_after=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Tempo:
+    """How hard a dispatcher works. Times are real seconds, also where clinic time runs faster."""
+
+    slots: int = 100
+    """Sends in flight at once."""
+    ahead: float = 1.0
+    """Messages are claimed this early, and sent on time."""
+    lease: float = 60.0
+    flush_every: float = 0.01
+    look_every: float = 0.5
+    """What another process planned is noticed after this long."""
+    speed: float = 1.0
+    """Seconds of clinic time that pass in one second."""
+
+
+@dataclass(slots=True)
+class _Running:
+    """What lives as long as one run: the loop's signals and the threads."""
+
+    look: asyncio.Event = field(default_factory=asyncio.Event)
+    written: asyncio.Event = field(default_factory=asyncio.Event)
+    sends: set[asyncio.Task[None]] = field(default_factory=set)
+    attempts: list[Attempt] = field(default_factory=list)
+
+
+class Dispatcher:
+    """Sends what is due until it is told to stop; any number may run on one database.
+
+    All database work happens on one thread, in batches; no transaction is open while a provider
+    is spoken to. A row is claimed only when there is a free slot to send it from.
+    """
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        gateways: Mapping[Channel, Gateway],
+        *,
+        now: Callable[[], datetime],
+        compose: Compose,
+        rejudge: Rejudge,
+        judge: Judge = step_after,
+        tempo: Tempo | None = None,
+    ) -> None:
+        self._sessions = sessions
+        self._gateways = gateways
+        self._now = now
+        self._compose = compose
+        self._rejudge = rejudge
+        self._judge = judge
+        self._tempo = tempo or Tempo()
+        self._pace = Pace(
+            self._clinic_time(self._tempo.ahead), self._clinic_time(self._tempo.lease)
+        )
+        self._turn = 0
+        self._stopping = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._running: _Running | None = None
+        self._database = ThreadPoolExecutor(1, thread_name_prefix="dispatch-database")
+
+    def look_now(self) -> None:
+        """Something may be due: look at once. Safe from any thread, at any time."""
+        self._signal()
+
+    def stop(self) -> None:
+        """Claim nothing more; `run` returns once all that is on the wire has been written down."""
+        self._stopping = True
+        self._signal()
+
+    async def run(self) -> None:
+        """Send until `stop` is called."""
+        self._running = running = _Running()
+        self._loop = asyncio.get_running_loop()
+        writer = asyncio.create_task(self._write_until_stopped(running))
+        try:
+            while not self._stopping:
+                running.look.clear()
+                pause = await self._look(running)
+                if pause > 0 and not self._stopping:
+                    await _wait(running.look, pause)
+            if running.sends:
+                await asyncio.wait(set(running.sends))
+        finally:
+            running.sends.clear()
+            self._stopping = True
+            running.written.set()
+            await writer
+            self._loop = None
+            self._database.shutdown()
+
+    async def send_what_is_due(self) -> int:
+        """Send what is due at this moment, to the end, and return how many were attempted."""
+        running = _Running()
+        count = 0
+        while True:
+            found = await self._in_database(self._take, self._tempo.slots)
+            if not found.ready:
+                return count
+            await asyncio.gather(*(self._send(running, ready) for ready in found.ready))
+            await self._in_database(self._write, running.attempts)
+            count += len(running.attempts)
+            running.attempts = []
+
+    # --- looking ---------------------------------------------------------------------------
+
+    async def _look(self, running: _Running) -> float:
+        """Claim for the free slots and start sending; return how many seconds to rest."""
+        free = self._tempo.slots - len(running.sends)
+        if free <= 0:
+            return self._tempo.look_every
+        try:
+            found = await self._in_database(self._take, free)
+        except Exception as problem:  # The database may be away; what is planned waits for it.
+            _log.error("dispatch_look_failed", problem=type(problem).__name__)
+            return self._tempo.look_every
+        for ready in found.ready:
+            task = asyncio.create_task(self._send(running, ready))
+            running.sends.add(task)
+            task.add_done_callback(lambda done: self._slot_is_free(running, done))
+        if found.ready:
+            return 0.0
+        if found.look_at is None:
+            return self._tempo.look_every
+        return min(self._tempo.look_every, max(0.001, self._seconds_until(found.look_at)))
+
+    def _take(self, free: int) -> Round:
+        self._turn += 1
+        now = self._now()
+        with self._sessions.begin() as db:
+            late = claims.past_their_window(db, now, 100)
+            for message in late:
+                self._judge_again(db, message, now)
+            return take_round(db, free, now, self._pace, self._compose, self._turn)
+
+    def _judge_again(self, db: Session, message: Message, now: datetime) -> None:
+        try:
+            with db.begin_nested():
+                self._rejudge(db, message, now)
+        except Exception as problem:  # One message that cannot be judged must not stop the rest.
+            _log.error("rejudge_failed", message=str(message.id), problem=type(problem).__name__)
+
+    # --- sending ---------------------------------------------------------------------------
+
+    async def _send(self, running: _Running, ready: Ready) -> None:
+        """Hand one claimed message over when its turn comes; its attempt is always recorded."""
+        claimed_at = time.monotonic()
+        segments = ready.composed.segments if ready.composed else None
+        outcome: Outcome = Unclear("the worker was interrupted while it was sending")
+        try:
+            outcome = await self._hand_over(ready, claimed_at + _CLAIM_TO_POST)
+        except Exception as problem:  # A gateway that fails unforeseen may have sent it.
+            outcome = Unclear(f"the gateway failed ({type(problem).__name__})")
+        finally:
+            running.attempts.append(Attempt(ready.claim, outcome, self._now(), segments))
+            running.written.set()
+
+    async def _hand_over(self, ready: Ready, sent_by: float) -> Outcome:
+        if ready.composed is None:
+            return Refused(None, f"its text could not be made ({ready.problem})")
+        gateway = self._gateways.get(ready.claim.channel)
+        if gateway is None:
+            return Refused(None, f"no provider is set up for {ready.claim.channel.value}")
+        while (pause := self._seconds_until(ready.starts_at)) > 0:
+            if time.monotonic() + pause > sent_by:
+                return _ABANDONED
+            await asyncio.sleep(pause)
+        now = self._now()
+        if time.monotonic() >= sent_by or now >= ready.claim.send_before:
+            return _ABANDONED
+        return await gateway.send(self._addressed(ready.composed.outgoing, ready, now, sent_by))
+
+    def _addressed(
+        self, outgoing: Outgoing, ready: Ready, now: datetime, sent_by: float
+    ) -> Outgoing:
+        left = int((ready.claim.send_before - now).total_seconds())
+        return replace(outgoing, valid_for=max(1, left), sent_by=sent_by)
+
+    def _slot_is_free(self, running: _Running, done: asyncio.Task[None]) -> None:
+        running.sends.discard(done)
+        running.look.set()
+
+    # --- writing ---------------------------------------------------------------------------
+
+    async def _write_until_stopped(self, running: _Running) -> None:
+        while running.attempts or not (self._stopping and not running.sends):
+            await running.written.wait()
+            await asyncio.sleep(self._tempo.flush_every)
+            running.written.clear()
+            batch, running.attempts = running.attempts, []
+            try:
+                await self._in_database(self._write, batch)
+            except Exception as problem:  # Kept and written again: an outcome is never dropped.
+                _log.error("outcomes_not_written", problem=type(problem).__name__)
+                running.attempts = batch + running.attempts
+                running.written.set()
+                await asyncio.sleep(self._tempo.look_every)
+            if self._stopping:
+                running.written.set()
+
+    def _write(self, attempts: list[Attempt]) -> None:
+        try:
+            with self._sessions.begin() as db:
+                self._write_all(db, attempts)
+        except IntegrityError:
+            # One provider reference that another message has must not hold up the whole batch.
+            for attempt in attempts:
+                self._write_alone(attempt)
+
+    def _write_all(self, db: Session, attempts: list[Attempt]) -> None:
+        rows = []
+        for attempt in attempts:
+            row, step = self._verdict(attempt)
+            rows.append(row)
+            if step is not None:
+                carry_out(db, attempt, step)
+        claims.write_outcomes(db, rows)
+
+    def _write_alone(self, attempt: Attempt) -> None:
+        try:
+            with self._sessions.begin() as db:
+                self._write_all(db, [attempt])
+        except IntegrityError:
+            _log.error("provider_reference_taken", message=str(attempt.claim.id))
+            odd = replace(attempt, outcome=Unclear("the provider's reference was not a new one"))
+            with self._sessions.begin() as db:
+                self._write_all(db, [odd])
+
+    def _verdict(self, attempt: Attempt) -> tuple[WrittenOutcome, Step | None]:
+        row, step = verdict(attempt, self._judge)
+        if row.state is MessageState.UNKNOWN:
+            row = replace(row, ask_at=attempt.at + GRACE * self._tempo.speed)
+        if attempt.outcome == _ABANDONED:
+            # It never left: it is as it was, and is claimed again or judged again.
+            row = replace(row, state=MessageState.PLANNED, send_at=attempt.claim.send_at)
+        return row, step
+
+    def _in_database(self, work: Callable[..., _T], *given: object) -> asyncio.Future[_T]:
+        return asyncio.get_running_loop().run_in_executor(self._database, work, *given)
+
+    def _seconds_until(self, moment: datetime) -> float:
+        """Real seconds until the clinic's clock shows `moment`."""
+        return (moment - self._now()).total_seconds() / self._tempo.speed
+
+    def _clinic_time(self, seconds: float) -> timedelta:
+        return timedelta(seconds=seconds * self._tempo.speed)
+
+    def _signal(self) -> None:
+        loop, running = self._loop, self._running
+        if loop is not None and running is not None:
+            # A loop that has just ended looks no more, and need not be told.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(running.look.set)
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
