@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from fastapi import FastAPI
 from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 
@@ -12,6 +13,8 @@ from service.clock import Clock, system_now
 from service.settings import Settings
 from service.store.engine import Sessions, open_engine, open_sessions
 from service.store.secrets import Vault
+from service.web.deps import WebParts
+from service.web.site import build_site
 
 
 class NoSecrets(Exception):
@@ -34,6 +37,11 @@ def join(settings: Settings, now: Clock = system_now) -> Parts:
     vault = Vault(settings.secret_keys or (_sandbox_secret(settings),))
     engine = open_engine(settings.database_url, vault)
     return Parts(settings, engine, open_sessions(engine), vault, now)
+
+
+def site(parts: Parts) -> FastAPI:
+    """Return the web application on these parts."""
+    return build_site(WebParts(parts.engine, parts.sessions, parts.now))
 
 
 def _sandbox_secret(settings: Settings) -> str:

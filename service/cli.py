@@ -12,7 +12,7 @@ import typer
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
-from service.app import NoSecrets, Parts, join
+from service.app import NoSecrets, Parts, join, site
 from service.domain.values import Role
 from service.pathway import administration
 from service.settings import WrongSetting, read_settings, unsafe_for_live
@@ -65,6 +65,21 @@ def check() -> None:
     for problem in problems:
         typer.echo(f"  - {problem}")
     raise typer.Exit(1)
+
+
+@app.command()
+def web(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+) -> None:
+    """Serve the API (and its description at /api/v1/openapi.json) until stopped."""
+    import uvicorn
+
+    parts = _parts()
+    schema.migrate(parts.engine)
+    typer.echo(f"Aftercare answers at http://{host}:{port}/api/v1 (Ctrl+C stops it).", err=True)
+    # The access log would hold tokens of patients' links.
+    uvicorn.run(site(parts), host=host, port=port, access_log=False, log_level="warning")
 
 
 @clinic_app.command("create")

@@ -243,11 +243,16 @@ class PlannedMessage:
 
 @dataclass(frozen=True)
 class StaffTask:
-    """Something a person must do that no message can: becomes a flag."""
+    """Something a person must do that no message can: becomes a flag.
+
+    `on_top` asks for it to be shown before other tasks of its level.
+    """
 
     key: str
     due_at: datetime
     reason: str
+    level: Level = Level.ROUTINE
+    on_top: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,67 @@
+"""A planned message whose window has passed: it moves to its next window, or is told to people."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from service.domain.deadlines import flag_deadline
+from service.domain.protocol import load_protocol
+from service.domain.values import FlagState, Level, MessageKind, MessageState
+from service.domain.windows import closing, next_allowed, zone_named
+from service.store.clinics import Clinic
+from service.store.flags import Flag
+from service.store.messages import Message
+from service.store.patients import Patient
+
+TOO_LATE = "Not sent: it would have come too late to be useful."
+
+
+def judge_again(db: Session, message: Message, now: datetime) -> None:
+    """Decide what becomes of a planned message that can no longer go out in its window.
+
+    A check-in moves to its next window; past its horizon it becomes a phone task. Everything else
+    is skipped: sent in its time or not at all (`reliability` T4, T5).
+    """
+    if message.kind is not MessageKind.CHECKIN:
+        message.state, message.reason = MessageState.SKIPPED, TOO_LATE
+        return
+    if not _moved_to_next_window(db, message, now):
+        message.state, message.reason = MessageState.SKIPPED, TOO_LATE
+        _ask_for_a_call(db, message, now)
+
+
+def _moved_to_next_window(db: Session, message: Message, now: datetime) -> bool:
+    window = load_protocol(message.protocol_version).step(message.key).window
+    if window is None:
+        return False
+    patient = db.get(Patient, message.patient_id) if message.patient_id else None
+    clinic = db.get_one(Clinic, message.clinic_id)
+    zone = zone_named((patient.time_zone if patient else None) or clinic.time_zone)
+    send_at = next_allowed(now, window, zone)
+    if send_at >= message.useful_until:
+        return False
+    message.send_at = send_at
+    message.send_before = min(closing(send_at, window, zone), message.useful_until)
+    message.reason = "Moved: it could not be sent in its first window."
+    return True
+
+
+def _ask_for_a_call(db: Session, message: Message, now: datetime) -> None:
+    clinic = db.get_one(Clinic, message.clinic_id)
+    db.add(
+        Flag(
+            clinic_id=message.clinic_id,
+            patient_id=message.patient_id,
+            session_id=message.session_id,
+            message_id=message.id,
+            kind="task",
+            level=Level.ROUTINE,
+            categories=[message.key],
+            reason="A check-in could not be sent in time: phone the patient.",
+            raised_at=now,
+            due_at=flag_deadline(Level.ROUTINE, now, clinic.facts()),
+            state=FlagState.OPEN,
+        )
+    )

@@ -1,0 +1,52 @@
+"""Flags over the API: the list, who has one, and the calls that end them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter
+
+from service.domain.values import FlagState
+from service.pathway import callbacks
+from service.pathway.tries import next_call_at
+from service.store.flags import flags_in_state
+from service.web.api.schemas import CallGiven
+from service.web.api.views import flag_view
+from service.web.deps import CallerClinic, CallerKey, Db, Now
+
+router = APIRouter(prefix="/flags", tags=["flags"])
+
+
+@router.get("")
+def list_flags(
+    db: Db, caller: CallerKey, state: Literal["open", "owned", "closed", "waiting"] = "waiting"
+) -> list[dict[str, Any]]:
+    """The clinic's flags, most urgent first; `waiting` is every flag that is not closed."""
+    wanted = None if state == "waiting" else FlagState(state)
+    return [flag_view(db, flag) for flag in flags_in_state(db, caller.clinic_id, wanted)]
+
+
+@router.post("/{flag_id}/own")
+def own(flag_id: UUID, db: Db, caller: CallerKey, now: Now) -> dict[str, Any]:
+    """Take a flag; 409 if somebody else has it."""
+    flag = callbacks.own(db, caller.clinic_id, flag_id, by=caller.name, now=now)
+    return flag_view(db, flag)
+
+
+@router.post("/{flag_id}/calls", status_code=201)
+def record_call(
+    flag_id: UUID, given: CallGiven, db: Db, caller: CallerKey, clinic: CallerClinic, now: Now
+) -> dict[str, Any]:
+    """Record how a call went: reaching the patient closes the flag, else the next try is set."""
+    flag = callbacks.record_call(
+        db,
+        clinic.id,
+        flag_id,
+        given.outcome,
+        given.note,
+        caller.name,
+        now,
+        next_call_at(db, clinic, flag_id, given.outcome, now),
+    )
+    return flag_view(db, flag)

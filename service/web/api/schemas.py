@@ -1,0 +1,163 @@
+"""What the API takes: each field checked on its own, with what to do about a wrong one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Self
+from zoneinfo import available_timezones
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+
+from service.domain.contact import parse_email, parse_phone
+from service.domain.protocol import CURRENT_VERSION, load_protocol
+from service.domain.values import (
+    CallOutcome,
+    Channel,
+    Consents,
+    HealthFlag,
+    HeatIcePlan,
+    Language,
+    TriggerPoints,
+)
+from service.pathway.enrolment import NewPatient, NewSession
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+
+
+class _Given(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class ConsentGiven(_Given):
+    """What the patient agreed to."""
+
+    sms: bool
+    email: bool = False
+    details: bool = False
+
+
+class PatientGiven(_Given):
+    """A patient, as on the enrolment form."""
+
+    first_name: Line
+    phone: str | None = None
+    email: str | None = None
+    language: Language = Language.EN
+    time_zone: str | None = None
+    channel: Channel = Channel.SMS
+    consent: ConsentGiven
+    health_flags: frozenset[HealthFlag] = frozenset()
+    guardian: bool = False
+
+    @field_validator("phone")
+    @classmethod
+    def _phone(cls, given: str | None) -> str | None:
+        return parse_phone(given) if given else None
+
+    @field_validator("email")
+    @classmethod
+    def _email(cls, given: str | None) -> str | None:
+        return parse_email(given) if given else None
+
+    @field_validator("time_zone")
+    @classmethod
+    def _time_zone(cls, given: str | None) -> str | None:
+        if given is not None and given not in available_timezones():
+            raise ValueError("is not a time zone; use a name like America/Chicago, or null")
+        return given
+
+    @model_validator(mode="after")
+    def _can_be_reached(self) -> Self:
+        needed = {
+            Channel.SMS: ("phone", self.phone, self.consent.sms),
+            Channel.EMAIL: ("email", self.email, self.consent.email),
+        }
+        for channel, (name, value, agreed) in needed.items():
+            if agreed and value is None:
+                raise ValueError(f"{name} is missing, but there is consent for it")
+            if channel is self.channel and not agreed:
+                raise ValueError(
+                    f"consent.{channel} is needed to write by {channel}; ask the patient first"
+                )
+        return self
+
+
+class SessionGiven(_Given):
+    """A needling session, as on the enrolment form."""
+
+    external_id: Line | None = None
+    patient: PatientGiven
+    ended_at: AwareDatetime
+    regions: Annotated[list[str], Field(min_length=1, max_length=16)]
+    baseline_pain: Annotated[int, Field(ge=0, le=10)] | None = None
+    first_session: bool = False
+    trigger_points: TriggerPoints = TriggerPoints.LOW
+    plan: HeatIcePlan = HeatIcePlan.UNSET
+    move_plan: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] | None = (
+        None
+    )
+
+    @field_validator("regions")
+    @classmethod
+    def _regions(cls, given: list[str]) -> list[str]:
+        known = load_protocol(CURRENT_VERSION).regions
+        for region in given:
+            if region not in known:
+                raise ValueError(f"{region!r} is not a region; use one of {', '.join(known)}")
+        return given
+
+    def checked(self) -> NewSession:
+        """Return the session as the pathway takes it."""
+        patient = self.patient
+        return NewSession(
+            external_id=self.external_id,
+            patient=NewPatient(
+                first_name=patient.first_name,
+                phone=patient.phone,
+                email=patient.email,
+                language=patient.language,
+                time_zone=patient.time_zone,
+                channel=patient.channel,
+                consents=Consents(
+                    sms=patient.consent.sms,
+                    email=patient.consent.email,
+                    details=patient.consent.details,
+                ),
+                health_flags=patient.health_flags,
+                guardian=patient.guardian,
+            ),
+            ended_at=self.ended_at,
+            regions=tuple(self.regions),
+            baseline_pain=self.baseline_pain,
+            first_session=self.first_session,
+            trigger_points=self.trigger_points,
+            plan=self.plan,
+            move_plan=self.move_plan or None,
+        )
+
+
+class CancelGiven(_Given):
+    """Why a session's aftercare ends early."""
+
+    reason: Line
+
+
+class CallGiven(_Given):
+    """How a call went."""
+
+    outcome: CallOutcome
+    note: Words | None = None
+
+
+def utc(moment: datetime | None) -> str | None:
+    """Return a time as the API writes it: ISO 8601 in UTC, ending in Z."""
+    return moment.isoformat().replace("+00:00", "Z") if moment else None

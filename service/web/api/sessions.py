@@ -1,0 +1,87 @@
+"""Sessions over the API: enrol, look, cancel, list."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from service.pathway import enrolment
+from service.store.sessions import session_of, sessions_page
+from service.web.api.schemas import CancelGiven, SessionGiven
+from service.web.api.views import session_line, session_view, whole_session_view
+from service.web.deps import CallerClinic, CallerKey, Db, Now
+
+router = APIRouter(prefix="/sessions", tags=["sessions"])
+
+
+@router.post("", status_code=201)
+def enrol(
+    given: SessionGiven,
+    db: Db,
+    caller: CallerKey,
+    clinic: CallerClinic,
+    now: Now,
+    *,
+    dry_run: bool = False,
+) -> dict[str, Any]:
+    """Record a session and plan its messages; with `dry_run` the same answer, nothing stored."""
+    trial = db.begin_nested() if dry_run else None
+    session = enrolment.enrol(db, clinic, given.checked(), by=caller.name, now=now)
+    answer = session_view(db, clinic, session)
+    if trial is not None:
+        trial.rollback()
+    return answer
+
+
+@router.get("")
+def list_sessions(
+    db: Db,
+    caller: CallerKey,
+    patient_id: UUID | None = None,
+    since: datetime | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: UUID | None = None,
+) -> dict[str, Any]:
+    """The clinic's sessions in the order they were recorded; `next_cursor` continues the list."""
+    found = sessions_page(
+        db,
+        caller.clinic_id,
+        patient_id=patient_id,
+        # A time without a zone is taken as UTC, like all times of this API.
+        since=since.replace(tzinfo=UTC) if since and since.tzinfo is None else since,
+        after=cursor,
+        limit=limit + 1,
+    )
+    page = found[:limit]
+    return {
+        "sessions": [session_line(session) for session in page],
+        "next_cursor": str(page[-1].id) if len(found) > limit else None,
+    }
+
+
+@router.get("/{session_id}")
+def look(session_id: UUID, db: Db, clinic: CallerClinic) -> dict[str, Any]:
+    """One session with its messages, replies, flags and calls."""
+    session = session_of(db, clinic.id, session_id)
+    if session is None:
+        raise enrolment.SessionNotFound
+    return whole_session_view(db, clinic, session)
+
+
+@router.post("/{session_id}/cancel")
+def cancel(
+    session_id: UUID,
+    given: CancelGiven,
+    db: Db,
+    caller: CallerKey,
+    clinic: CallerClinic,
+    now: Now,
+) -> dict[str, Any]:
+    """End a session's aftercare: what is still planned is cancelled."""
+    session = enrolment.cancel(
+        db, clinic.id, session_id, reason=given.reason, by=caller.name, now=now
+    )
+    return session_view(db, clinic, session)

@@ -1,0 +1,47 @@
+"""Is it alive, and able to work?"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import SQLAlchemyError
+
+from service.store.schema import is_current
+from service.store.workers import newest_beat
+from service.web.deps import WebParts, get_parts
+
+router = APIRouter(tags=["health"])
+
+OLDEST_BEAT = timedelta(minutes=2)
+"""A worker that has not ticked for longer is taken for dead (`reliability` T8)."""
+
+
+@router.get("/healthz")
+def alive() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "alive"}
+
+
+@router.get("/readyz")
+def ready(parts: Annotated[WebParts, Depends(get_parts)]) -> JSONResponse:
+    """Able to work: the database answers at its version, and a worker ticked lately."""
+    problems = _problems(parts)
+    return JSONResponse(
+        {"ready": not problems, "problems": problems}, status_code=503 if problems else 200
+    )
+
+
+def _problems(parts: WebParts) -> list[str]:
+    try:
+        if not is_current(parts.engine):
+            return ["the database is not at the current version: run `aftercare migrate`"]
+        with parts.sessions() as db:
+            beat = newest_beat(db)
+    except SQLAlchemyError:
+        return ["the database does not answer"]
+    if beat is None or parts.now() - beat > OLDEST_BEAT:
+        return ["no worker has ticked for two minutes: start `aftercare worker`"]
+    return []

@@ -1,0 +1,30 @@
+"""Every route of the service, put together."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, FastAPI
+
+from service import __version__
+from service.web import health
+from service.web.api import flags, sessions
+from service.web.deps import WebParts
+from service.web.errors import add_error_answers
+
+
+def build_site(parts: WebParts) -> FastAPI:
+    """Return the web application; the API's description is at `/api/v1/openapi.json`."""
+    site = FastAPI(
+        title="Aftercare",
+        version=__version__,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
+    site.state.parts = parts
+    api = APIRouter(prefix="/api/v1")
+    api.include_router(sessions.router)
+    api.include_router(flags.router)
+    site.include_router(api)
+    site.include_router(health.router)
+    add_error_answers(site)
+    return site

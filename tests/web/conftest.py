@@ -1,0 +1,40 @@
+"""The web application on each database, with a clinic and its key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine
+
+from service.pathway.administration import create_api_key
+from service.store.engine import Sessions
+from service.web.deps import WebParts
+from service.web.site import build_site
+from tests.make import NOON, a_clinic
+
+
+@pytest.fixture
+def site(engine: Engine, sessions: Sessions) -> Iterator[TestClient]:
+    """The application at noon, called by nobody in particular."""
+    with TestClient(build_site(WebParts(engine, sessions, lambda: NOON))) as client:
+        yield client
+
+
+@pytest.fixture
+def api(site: TestClient, sessions: Sessions) -> TestClient:
+    """The application, called with the key of a clinic."""
+    with sessions.begin() as db:
+        _, token = create_api_key(db, a_clinic(db), name="front desk", now=NOON)
+    site.headers["Authorization"] = f"Bearer {token}"
+    return site
+
+
+@pytest.fixture
+def other_key(sessions: Sessions) -> dict[str, str]:
+    """The header of another clinic's key."""
+    with sessions.begin() as db:
+        other = a_clinic(db, name="Other", sender="+12815550001")
+        _, token = create_api_key(db, other, name="other desk", now=NOON)
+    return {"Authorization": f"Bearer {token}"}
