@@ -12,10 +12,11 @@ import signal
 import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from service.clock import fast_clock, system_now
 from service.sandbox.http_server import Answer, Request, Server
 from service.sandbox.journal import Journal, read_journal
 from service.sandbox.phone_api import PhoneApi
@@ -176,14 +177,6 @@ class PhoneNetwork:
         return self._await(on_the_loop())
 
 
-def _clinic_time(anchor: datetime | None, speed: float) -> Callable[[], datetime]:
-    def now() -> datetime:
-        moment = datetime.now(UTC)
-        return moment if anchor is None else anchor + (moment - anchor) * speed
-
-    return now
-
-
 def main() -> None:
     """Run the network until it is told to stop."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -205,7 +198,7 @@ def main() -> None:
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, lambda *_: stopped.set())
     network = PhoneNetwork(
-        _clinic_time(given.anchor, given.speed),
+        fast_clock(given.anchor or system_now(), given.speed),
         account=given.account,
         auth_token=given.auth_token,
         inbound_url=given.inbound_url,
