@@ -1,0 +1,127 @@
+"""What goes back to a patient by itself after a reply: which text, and whether any."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from service.domain.triage.readings import Answer, Reading
+from service.domain.values import LANE_REPLY, Level, MessageKind, MessageState
+from service.pathway.correspondents import Correspondent
+from service.pathway.flagging import Raised
+from service.pathway.rules import Rules
+from service.store.clinics import Clinic
+from service.store.messages import Message
+from service.store.replies import Reply
+
+NO_ANSWER = "none"
+CONFIRMATIONS = frozenset({"stop", "stop_serious", "wrong_number"})
+"""The only texts an address that has just opted out may still get, once (`clinical-protocol` B)."""
+CONFIRM_WITHIN = timedelta(minutes=5)
+
+_USEFUL_FOR = timedelta(hours=4)
+_WHOEVER_WRITES = frozenset(
+    {
+        Answer.EMERGENCY,
+        Answer.SELF_HARM,
+        Answer.SAFETY_CHECK,
+        Answer.STOP,
+        Answer.STOP_SERIOUS,
+        Answer.START,
+        Answer.HELP,
+        Answer.WRONG_NUMBER,
+    }
+)
+_PROMISES_A_CALL = frozenset({"routine", "urgent", "urgent_closed", "question", "photo", "update"})
+
+
+def confirms_opt_out(message: Message, now: datetime) -> bool:
+    """May this message still go to an address that has opted out?
+
+    Only the one confirmation, and only within five minutes of the request (`clinical-protocol` B).
+    """
+    return (
+        message.kind is MessageKind.REPLY
+        and message.key in CONFIRMATIONS
+        and now <= message.created_at + CONFIRM_WITHIN
+    )
+
+
+def answer_key(
+    reading: Reading, who: Correspondent, raised: Raised | None, *, is_open: bool
+) -> str:
+    """Return the key of the text that answers a reply (`clinical-protocol` B), or `none`."""
+    answer = reading.answer
+    if answer in _WHOEVER_WRITES:
+        return answer.value
+    if who.patient is None and answer is not Answer.URGENT:
+        return "shared_phone" if who.known else NO_ANSWER
+    if answer is Answer.OK:
+        checkin = who.checkin
+        return checkin.key.replace("checkin_", "ok_") if checkin else Answer.THANKS.value
+    if answer in (Answer.ROUTINE, Answer.URGENT, Answer.QUESTION) and raised and raised.added:
+        return "update"
+    if answer in (Answer.ROUTINE, Answer.URGENT) and not is_open:
+        return f"{answer.value}_closed"
+    return answer.value
+
+
+def plan_answer(
+    db: Session,
+    clinic: Clinic,
+    reply: Reply,
+    who: Correspondent,
+    reading: Reading,
+    raised: Raised | None,
+    rules: Rules,
+    *,
+    just_opted_out: bool = False,
+) -> str:
+    """Plan the one text that answers a reply; return its key, or `none`.
+
+    An address that has opted out gets nothing but the confirmation of its own request.
+    """
+    now = reply.received_at
+    key = answer_key(reading, who, raised, is_open=rules.is_open(now, clinic.facts()))
+    stopped = who.address.opted_out_at is not None
+    if key == NO_ANSWER or (stopped and not (just_opted_out and key in CONFIRMATIONS)):
+        return NO_ANSWER
+    until = now + (CONFIRM_WITHIN if key in CONFIRMATIONS else _USEFUL_FOR)
+    message = Message(
+        clinic_id=clinic.id,
+        address_id=who.address.id,
+        patient_id=who.patient.id if who.patient else None,
+        session_id=reply.session_id,
+        reply_id=reply.id,
+        key=key,
+        kind=MessageKind.REPLY,
+        lane=int(LANE_REPLY),
+        channel=reply.channel,
+        wording=key,
+        language=who.language,
+        protocol_version=who.session.protocol_version if who.session else rules.protocol_version,
+        slots=_slots(clinic, key, reading.level, raised, rules, now),
+        due_at=now,
+        send_at=now,
+        send_before=until,
+        useful_until=until,
+        state=MessageState.PLANNED,
+        created_at=now,
+    )
+    db.add(message)
+    return key
+
+
+def _slots(
+    clinic: Clinic, key: str, level: Level, raised: Raised | None, rules: Rules, now: datetime
+) -> dict[str, str]:
+    facts = clinic.facts()
+    if key == "routine_closed":
+        return {"open": rules.next_opening(now, facts).isoformat()}
+    if key not in _PROMISES_A_CALL:
+        return {}
+    if key == "update" and raised and raised.flag.due_at > now:
+        return {"callby": raised.flag.due_at.isoformat()}
+    promised = raised.flag.level if raised else level
+    return {"callby": rules.call_by(promised, now, facts).isoformat()}

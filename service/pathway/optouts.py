@@ -1,0 +1,88 @@
+"""What follows when an address wants no more messages, wants them again, or may want neither."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.domain.values import MessageKind, MessageState
+from service.store import audit
+from service.store.messages import Message, end_all
+from service.store.patients import Address
+
+
+def lock_address(db: Session, address_id: UUID) -> Address:
+    """Return the address as it is now, locked: claim and opt-out wait for one another here (O2)."""
+    return db.scalars(
+        select(Address)
+        .where(Address.id == address_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one()
+
+
+def opt_out(db: Session, address: Address, by: str, now: datetime) -> bool:
+    """Stop everything planned for a locked address; False when it was stopped before.
+
+    `by` is `text`, `link`, `provider` or `staff`. The opt-out, what it cancels and the audit entry
+    are one transaction (`reliability` O2).
+    """
+    if address.opted_out_at is not None:
+        return False
+    address.opted_out_at, address.opted_out_by = now, by
+    cancelled = end_all(_planned_for(db, address), MessageState.CANCELLED, "opted out")
+    audit.record(
+        db,
+        clinic_id=address.clinic_id,
+        at=now,
+        actor=by,
+        action="opted_out",
+        subject=f"address:{address.id}",
+        cancelled=cancelled,
+    )
+    return True
+
+
+def reopen(db: Session, address: Address, by: str, now: datetime) -> None:
+    """Let a locked address have messages again: only after an explicit START or consent (O7)."""
+    if address.opted_out_at is None and address.paused_because is None:
+        return
+    address.opted_out_at = address.opted_out_by = address.paused_because = None
+    _audit(db, address, by, "opted_in", now)
+
+
+def pause(db: Session, address: Address, reason: str, now: datetime) -> None:
+    """Hold automated messages to a locked address until a person has looked (O4)."""
+    if address.paused_because is not None:
+        return
+    address.paused_because = reason
+    _audit(db, address, "triage", "paused", now)
+
+
+def _planned_for(db: Session, address: Address) -> list[Message]:
+    return list(
+        db.scalars(
+            select(Message)
+            .where(
+                Message.address_id == address.id,
+                Message.state == MessageState.PLANNED,
+                Message.kind != MessageKind.NOTICE,
+            )
+            .order_by(Message.id)
+            .with_for_update()
+        )
+    )
+
+
+def _audit(db: Session, address: Address, actor: str, action: str, now: datetime) -> None:
+    audit.record(
+        db,
+        clinic_id=address.clinic_id,
+        at=now,
+        actor=actor,
+        action=action,
+        subject=f"address:{address.id}",
+    )

@@ -1,0 +1,284 @@
+"""Takes in what a patient wrote: stored once, read at once, put before a person when it must be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from service.domain.triage.readings import Answer, Reading
+from service.domain.values import Channel, Level, MessageState
+from service.pathway.answers import plan_answer
+from service.pathway.correspondents import JOINED, Correspondent, circumstances, who_wrote
+from service.pathway.flagging import raise_flag
+from service.pathway.optouts import lock_address, opt_out, pause, reopen
+from service.pathway.rules import Rules
+from service.store.clinics import Clinic
+from service.store.messages import Message, end_all
+from service.store.patients import Address, address_for
+from service.store.replies import Reply, replies_since
+
+__all__ = ["Incoming", "Rules", "receive"]
+
+log = structlog.get_logger(__name__)
+
+_STOP_WORDS = frozenset(
+    ["STOP", "STOPALL", "UNSUBSCRIBE", "END", "QUIT", "REVOKE", "OPTOUT", "CANCEL", "ALTO", "PARAR"]
+)
+"""Obeyed even when triage fails (`reliability` O3)."""
+_CLARIFIES = (Answer.CLARIFY, Answer.CLARIFY_SIGNS)
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """One text, email or answered page, as the provider handed it over.
+
+    `provider_ref` is the provider's own id; the same one never counts twice. `media` holds
+    references to photos and voice notes. `provider_confirms` is True when the provider answers an
+    opt-out itself, so that we must not.
+    """
+
+    channel: Channel
+    provider: str
+    provider_ref: str
+    sender_address: str
+    body: str
+    media: tuple[dict[str, str], ...]
+    received_at: datetime
+    provider_confirms: bool = False
+
+
+def receive(db: Session, clinic: Clinic, incoming: Incoming, rules: Rules) -> Reply | None:
+    """Store a reply and do all that follows from it; None for one that was stored before.
+
+    Everything is one transaction, the caller's: opt-out, flag, answer and audit are committed with
+    the reply, or none of them is (`reliability` I1, I5, O2, O5).
+    """
+    address = _locked_address(db, clinic, incoming)
+    reply = _store_once(db, clinic, address, incoming)
+    if reply is None:
+        return None
+    who = who_wrote(db, address, incoming.received_at)
+    _tie(reply, who)
+    reading = _read(db, reply, who, incoming, rules)
+    _note(reply, reading)
+    if not _left_open(reading, who):
+        _settle_checkin(db, who, incoming.received_at)
+    raised = None
+    if _needs_a_person(reading, who):
+        raised = raise_flag(db, clinic, reply, who, reading, rules)
+    just_opted_out = _follow_wishes(db, address, reading, incoming)
+    reply.answer = plan_answer(
+        db,
+        clinic,
+        reply,
+        who,
+        reading,
+        raised,
+        rules,
+        just_opted_out=just_opted_out and not incoming.provider_confirms,
+    )
+    db.flush()
+    return reply
+
+
+def _locked_address(db: Session, clinic: Clinic, incoming: Incoming) -> Address:
+    given = (clinic.id, incoming.channel, incoming.sender_address, incoming.received_at)
+    try:
+        with db.begin_nested():
+            address = address_for(db, *given)
+    except IntegrityError:
+        # Somebody else added the same stranger in this moment; now it is there.
+        address = address_for(db, *given)
+    return lock_address(db, address.id)
+
+
+def _store_once(db: Session, clinic: Clinic, address: Address, incoming: Incoming) -> Reply | None:
+    values: dict[str, Any] = {
+        "clinic_id": clinic.id,
+        "channel": incoming.channel,
+        "provider": incoming.provider,
+        "provider_ref": incoming.provider_ref,
+        "address_id": address.id,
+        "body": incoming.body,
+        "media": list(incoming.media) or None,
+        "received_at": incoming.received_at,
+    }
+    unique = ["provider", "provider_ref"]
+    added: UUID | None
+    if db.get_bind().dialect.name == "postgresql":
+        on_postgres = postgresql.insert(Reply).values(values)
+        added = db.scalar(
+            on_postgres.on_conflict_do_nothing(index_elements=unique).returning(Reply.id)
+        )
+    else:
+        on_sqlite = sqlite.insert(Reply).values(values)
+        added = db.scalar(
+            on_sqlite.on_conflict_do_nothing(index_elements=unique).returning(Reply.id)
+        )
+    return db.get_one(Reply, added) if added else None
+
+
+def _tie(reply: Reply, who: Correspondent) -> None:
+    reply.patient_id = who.patient.id if who.patient else None
+    reply.session_id = who.session.id if who.session else None
+    reply.checkin_id = who.checkin.id if who.checkin and who.checkin_open else None
+
+
+def _read(
+    db: Session, reply: Reply, who: Correspondent, incoming: Incoming, rules: Rules
+) -> Reading:
+    around = circumstances(
+        db,
+        who,
+        incoming.received_at,
+        has_media=bool(incoming.media),
+        chest_adjacent=rules.chest_adjacent,
+    )
+    earlier = [
+        other.body
+        for other in replies_since(db, who.address.id, incoming.received_at - JOINED)
+        if other.id != reply.id and other.body
+    ]
+    try:
+        reading = rules.read_reply(incoming.body, around)
+        if earlier:
+            joined = "\n".join([*earlier, incoming.body])
+            reading = _more_worrying(reading, rules.read_reply(joined, around))
+    except Exception as error:
+        # A reply that cannot be read still needs a person (I4); its text must not reach the log.
+        log.error("triage_failed", reply=str(reply.id), error=type(error).__name__)
+        reading = _unreadable(incoming.body)
+    return _with_what_we_know(reading, who, has_media=bool(incoming.media))
+
+
+def _more_worrying(own: Reading, joined: Reading) -> Reading:
+    """Return the reading of a text in the light of those just before it: its level only rises."""
+    if joined.level.rank >= own.level.rank:
+        return own
+    return replace(
+        joined,
+        categories=tuple(dict.fromkeys((*own.categories, *joined.categories))),
+        score=own.score if own.score is not None else joined.score,
+        opt_out=own.opt_out,
+        doubtful_opt_out=own.doubtful_opt_out,
+        keyword=own.keyword,
+    )
+
+
+def _unreadable(body: str) -> Reading:
+    stops = body.strip(" .!\n").upper() in _STOP_WORDS
+    return Reading(
+        level=Level.ROUTINE,
+        categories=("unclear",),
+        score=None,
+        opt_out=stops,
+        findings=(),
+        signs=(),
+        answer=Answer.STOP if stops else Answer.ROUTINE,
+        rules_version="",
+    )
+
+
+def _with_what_we_know(reading: Reading, who: Correspondent, *, has_media: bool) -> Reading:
+    """Add what makes any reply a person's business: a photo, a stranger, a shared number (I6)."""
+    added = [
+        category
+        for category, holds in (
+            ("photo", has_media),
+            ("unknown_sender", not who.known),
+            ("shared_phone", who.known and who.patient is None),
+            ("opt_out_doubtful", reading.doubtful_opt_out),
+        )
+        if holds
+    ]
+    answer = reading.answer
+    if reading.opt_out and answer not in (Answer.STOP, Answer.STOP_SERIOUS):
+        answer = Answer.STOP
+    if reading.opt_out and reading.level is Level.EMERGENCY:
+        answer = Answer.STOP_SERIOUS
+    if added and reading.level is Level.OK:
+        if has_media and not reading.opt_out:
+            answer = Answer.PHOTO
+        reading = replace(reading, level=Level.ROUTINE)
+    categories = tuple(dict.fromkeys((*reading.categories, *added)))
+    return replace(reading, categories=categories, answer=answer)
+
+
+def _note(reply: Reply, reading: Reading) -> None:
+    reply.categories = list(reading.categories)
+    reply.score = reading.score
+    reply.opt_out = reading.opt_out
+    if not reading.rules_version:
+        return
+    reply.level = reading.level
+    reply.rules_version = reading.rules_version
+    reply.read_at = reply.received_at
+    reply.findings = [
+        {
+            "category": finding.category,
+            "level": finding.level.value,
+            "cue": finding.cue,
+            "start": finding.start,
+            "end": finding.end,
+            "dropped": finding.dropped,
+        }
+        for finding in reading.findings
+    ]
+
+
+def _asks_first(reading: Reading) -> bool:
+    """Does an unclear reply get a question back before it becomes a person's (C2 `unclear`)?"""
+    return reading.level is Level.ROUTINE and reading.answer in _CLARIFIES
+
+
+def _left_open(reading: Reading, who: Correspondent) -> bool:
+    """An auto-reply, or one we must ask about, has not answered the check-in."""
+    return not who.checkin_open or reading.no_answer or reading.answer in _CLARIFIES
+
+
+def _needs_a_person(reading: Reading, who: Correspondent) -> bool:
+    if reading.level is Level.OK:
+        return False
+    known_only = not {"photo", "opt_out_doubtful"} & set(reading.categories)
+    return not (_asks_first(reading) and who.patient is not None and known_only)
+
+
+def _settle_checkin(db: Session, who: Correspondent, now: datetime) -> None:
+    """Mark the check-in answered on every channel, and cancel what asks for the answer again."""
+    if who.checkin is None or who.checkin.session_id is None:
+        return
+    key = who.checkin.key
+    asks_again = (key, key.replace("checkin_", "nudge_"), "close", "email_close")
+    same = db.scalars(
+        select(Message)
+        .where(Message.session_id == who.checkin.session_id, Message.key.in_(asks_again))
+        .order_by(Message.id)
+        .with_for_update()
+    ).all()
+    for message in same:
+        if message.key == key and message.answered_at is None:
+            message.answered_at = now
+    planned = [message for message in same if message.state is MessageState.PLANNED]
+    end_all(planned, MessageState.CANCELLED, "the patient answered")
+
+
+def _follow_wishes(db: Session, address: Address, reading: Reading, incoming: Incoming) -> bool:
+    """Stop, pause or reopen the address; return whether it was opted out just now."""
+    now = incoming.received_at
+    if reading.opt_out:
+        return opt_out(db, address, "text", now)
+    if reading.answer is Answer.WRONG_NUMBER:
+        pause(db, address, "wrong number", now)
+    elif reading.doubtful_opt_out:
+        pause(db, address, "may want no more messages", now)
+    elif reading.keyword == "start":
+        reopen(db, address, "text", now)
+    return False
