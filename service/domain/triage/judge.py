@@ -1,0 +1,220 @@
+"""Whether a finding holds now, or why it does not (`clinical-protocol` C3).
+
+Each question is one function that returns a reason or None; `verdict` asks them in order. An
+emergency needs stronger evidence to be set aside than anything else.
+"""
+
+from __future__ import annotations
+
+from service.domain.triage.cues import Match, Scene
+from service.domain.triage.normalise import WEAK
+from service.domain.triage.rules import Role
+from service.domain.values import Level
+
+DENIED = "denied"
+OVER = "over"
+OVER_AT_SESSION = "over at the session"
+HYPOTHETICAL = "hypothetical"
+OTHER_PERSON = "other person"
+HISTORY = "history"
+FIGURE = "figure of speech"
+
+_REACH = 12
+_REACH_EMERGENCY = 8
+_OVER_REACH = 10
+
+
+def verdict(match: Match, scene: Scene, guardian: bool) -> str | None:
+    """Return why the finding does not count now, or None when it does."""
+    return (
+        figure_of_speech(match, scene)
+        or denied(match, scene)
+        or hypothetical(match, scene)
+        or of_other_person(match, scene, guardian)
+        or history(match, scene)
+        or over(match, scene)
+    )
+
+
+def figure_of_speech(match: Match, scene: Scene) -> str | None:
+    """Another sense of the words: "chest day", "killing me" beside a laugh."""
+    own = set(match.places)
+    for figure in scene.of(Role.FIGURE):
+        hides = figure.family.hides
+        if (not hides or match.family.category in hides) and own.intersection(
+            range(figure.first, figure.last + 1)
+        ):
+            return FIGURE
+    return None
+
+
+def denied(match: Match, scene: Scene) -> str | None:
+    """A denial that reaches the finding: before it, inside it, or as its answer."""
+    own = set(match.places)
+    for place in range(match.first, match.last):
+        if place not in own and _denies(place, scene):
+            return DENIED
+    if _answered_no(match, scene):
+        return DENIED
+    emergency = match.family.level is Level.EMERGENCY
+    reach = _REACH_EMERGENCY if emergency else _REACH
+    return DENIED if _denied_before(match, scene, reach) else None
+
+
+def _denies(place: int, scene: Scene) -> bool:
+    if not scene.satisfies(place, "negator"):
+        return False
+    following = place + 1
+    # "not only", "no solo" assert what follows.
+    return following >= len(scene.words) or not scene.satisfies(following, "only")
+
+
+def _answered_no(match: Match, scene: Scene) -> bool:
+    """ "numbness: none", "espasmos no, calambres no"."""
+    after = match.last + 1
+    if after >= len(scene.words) or not scene.satisfies(after, "negator_after"):
+        return False
+    if scene.layout.sentences[after] != scene.layout.sentences[match.last]:
+        return False
+    last = after + 1 == len(scene.words)
+    return last or scene.words[after + 1].mark > 0
+
+
+def _denied_before(match: Match, scene: Scene, reach: int) -> bool:
+    """Walk back from the finding to a denial, as long as only a list or light words lie between."""
+    symptoms = _symptom_places(match, scene)
+    clause = scene.layout.clauses[match.first]
+    comma = joined = False
+    item = False
+    for place in range(match.first - 1, max(-1, match.first - 1 - reach), -1):
+        if scene.layout.clauses[place] != clause:
+            return False
+        following = scene.words[place + 1]
+        if following.mark == WEAK:
+            comma = True
+        if _denies(place, scene):
+            if following.mark == WEAK:
+                return False  # "No, my hand is numb"
+            if item and not joined:
+                return False  # "no pain numb hand": two statements run together
+            return not (comma and not joined)
+        if scene.satisfies(place, "connector"):
+            joined = True
+        elif place in symptoms or scene.satisfies(place, "symptom"):
+            item = True
+        elif not scene.satisfies(place, "light") and not scene.satisfies(place, "body"):
+            return False
+    return False
+
+
+def _symptom_places(match: Match, scene: Scene) -> set[int]:
+    return {
+        place
+        for other in scene.of(Role.FINDING, Role.EXPECTED, Role.WORRY)
+        if other is not match
+        for place in other.places
+    }
+
+
+def hypothetical(match: Match, scene: Scene) -> str | None:
+    """ "what if it gets red": said of what might come, not of what is."""
+    for cue in scene.of(Role.HYPOTHETICAL):
+        same = scene.layout.clauses[cue.last] == scene.layout.clauses[match.first]
+        if same and cue.first <= match.first <= cue.last + 6 and match.first - cue.last <= 6:
+            return HYPOTHETICAL
+    return None
+
+
+def of_other_person(match: Match, scene: Scene, guardian: bool) -> str | None:
+    """Somebody else has it: "my son has a fever". Who only reports it, or writes, has not."""
+    if scene.of(Role.SPEAKER):
+        return None
+    reporters = {place for cue in scene.of(Role.REPORTER) for place in cue.places}
+    for other in scene.of(Role.OTHER):
+        if other.last in reporters or other.first in reporters:
+            continue
+        if guardian and any(scene.satisfies(place, "child") for place in other.places):
+            continue
+        if _belongs_to(match, other, scene):
+            return OTHER_PERSON
+    return None
+
+
+def _belongs_to(match: Match, other: Match, scene: Scene) -> bool:
+    layout = scene.layout
+    if other.last >= match.first:
+        return False
+    if layout.clauses[other.last] != layout.clauses[match.first]:
+        pronoun = next(
+            (p for p in range(other.last + 1, match.first)
+             if layout.clauses[p] == layout.clauses[match.first]),
+            match.first,
+        )  # fmt: skip
+        near = layout.clauses[match.first] - layout.clauses[other.last] == 1
+        if not (near and scene.satisfies(pronoun, "pronoun")):
+            return False
+        start = pronoun
+    else:
+        start = other.last
+    between = range(start + 1, match.last + 1)
+    return not any(scene.satisfies(place, "self") for place in between)
+
+
+def history(match: Match, scene: Scene) -> str | None:
+    """Long ago or before the session, and nothing says that it holds now."""
+    clause = scene.layout.clauses[match.first]
+    for cue in scene.of(Role.HISTORY):
+        if scene.layout.clauses[cue.first] == clause and not _still(match, scene, clause):
+            return HISTORY
+    return None
+
+
+def _still(match: Match, scene: Scene, clause: int) -> bool:
+    own = set(match.places)
+    return any(
+        scene.layout.clauses[cue.first] == clause and not own.issuperset(cue.places)
+        for cue in scene.of(Role.STILL)
+    )
+
+
+def over(match: Match, scene: Scene) -> str | None:
+    """It was, and is said to be over; "came back" and the like keep it."""
+    layout = scene.layout
+    clause = layout.clauses[match.first]
+    for cue in scene.of(Role.OVER_BEFORE):
+        near = (
+            0 < match.first - cue.last <= 4
+            and layout.phrases[cue.last] == layout.phrases[match.first]
+        )
+        if near or set(cue.places) & set(match.places):
+            return OVER
+    for cue in scene.of(Role.OVER_AFTER):
+        if not (cue.first > match.first and cue.last > match.last):
+            continue
+        if cue.first - match.last > _OVER_REACH or layout.clauses[cue.first] - clause > 2:
+            continue
+        if _about_something_else(match, cue, scene):
+            continue
+        if any(
+            _still(match, scene, later) for later in range(clause, layout.clauses[cue.last] + 1)
+        ):
+            continue
+        at_session = any(
+            layout.sentences[moment.first] == layout.sentences[match.first]
+            for moment in scene.of(Role.AT_SESSION)
+        )
+        return OVER_AT_SESSION if at_session else OVER
+    return None
+
+
+def _about_something_else(match: Match, cue: Match, scene: Scene) -> bool:
+    """ "hand is numb, the soreness is gone": what is gone has its own name."""
+    between = range(match.last + 1, cue.first)
+    if scene.layout.phrases[match.last] == scene.layout.phrases[cue.first]:
+        return any(scene.satisfies(place, "pain") for place in between)
+    return any(
+        scene.satisfies(place, "pain")
+        or scene.satisfies(place, "body")
+        or scene.satisfies(place, "person_subject")
+        for place in between
+    )

@@ -1,0 +1,207 @@
+"""Which number in a reply is the pain score for now, and which is a date, a dose, a past score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import floor
+
+from service.domain.triage.cues import Scene
+from service.domain.triage.rules import Role
+
+NUMBER_WORDS = {
+    word: value
+    for value, words in enumerate(
+        (
+            "zero cero zip zilch", "one uno", "two dos", "three tres", "four cuatro", "five cinco",
+            "six seis", "seven siete", "eight ocho", "nine nueve", "ten diez",
+        )
+    )
+    for word in words.split()
+}  # fmt: skip
+_ONE = ("one", "uno", "un")
+
+
+@dataclass(frozen=True)
+class Score:
+    """What the numbers say. `value` is 0-10; `beyond` is a pain put above the scale ("11/10")."""
+
+    value: int | None = None
+    beyond: bool = False
+    places: tuple[int, ...] = ()
+    uncertain: bool = False
+    """A number was there that may or may not be a score."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    value: int
+    place: int
+    past: bool
+
+
+def score_of(text: str, scene: Scene, checkin_open: bool) -> Score:
+    """Return the score the patient states for now; of two for now the higher one counts."""
+    candidates: list[_Candidate] = []
+    beyond: list[int] = []
+    uncertain = False
+    skip = -1
+    for place in range(len(scene.words)):
+        if place <= skip or not _is_number(place, scene):
+            continue
+        value, skip = _value(text, place, scene)
+        if value is None or _excluded(place, skip, scene):
+            continue
+        if not _reads_as_score(place, skip, scene):
+            uncertain = uncertain or (0 <= value <= 10 and _free(skip, scene))
+            continue
+        if not checkin_open and not _pain_nearby(place, skip, scene):
+            continue
+        if value > 10:
+            if _scaled(place, skip, scene) or _pain_nearby(place, skip, scene):
+                beyond.append(place)
+            continue
+        candidates.append(_Candidate(value, place, _past(place, scene)))
+    current = [candidate for candidate in candidates if not candidate.past]
+    if current:
+        best = max(current, key=lambda candidate: candidate.value)
+        return Score(best.value, bool(beyond), (best.place,))
+    if beyond:
+        return Score(None, True, (beyond[0],))
+    return Score(uncertain=uncertain or bool(candidates))
+
+
+def _is_number(place: int, scene: Scene) -> bool:
+    word = scene.words[place]
+    return word.is_number or word.text in NUMBER_WORDS
+
+
+def _value(text: str, place: int, scene: Scene) -> tuple[int | None, int]:
+    """Return the number at `place` on the pain scale, and the last place it takes up."""
+    word = scene.words[place]
+    if not word.is_number:
+        return NUMBER_WORDS[word.text], _end_of_scale(place, scene)
+    before = word.start - 1
+    if before >= 0 and text[before] == "-" and (before == 0 or text[before - 1].isspace()):
+        return None, place
+    if before >= 0 and text[before] in "$#@€£":
+        return None, place
+    number = word.text
+    if "/" in number:
+        top, _, scale = number.partition("/")
+        if scale != "10":
+            return None, place
+        return _rounded(top), place
+    if "-" in number:
+        low, _, high = number.partition("-")
+        if "-" in high or len(number) > 5:
+            return None, place
+        values = [value for value in (_rounded(low), _rounded(high)) if value is not None]
+        return (max(values), _end_of_scale(place, scene)) if len(values) == 2 else (None, place)
+    if ":" in number or number.count(".") > 1 or len(number) > 5:
+        return None, place
+    return _rounded(number), _end_of_scale(place, scene)
+
+
+def _rounded(number: str) -> int | None:
+    """Halves round up (triage guide)."""
+    try:
+        return floor(float(number.replace(",", ".")) + 0.5)
+    except ValueError:
+        return None
+
+
+def _end_of_scale(place: int, scene: Scene) -> int:
+    """Return the last place of "7 out of 10", "7 de 10", "7 / 10", "4 or 5", or `place`."""
+    words = scene.words
+    for length in (1, 2, 3):
+        end = place + length
+        if end >= len(words):
+            break
+        if words[end].text not in ("10", "ten", "diez"):
+            continue
+        between = tuple(word.text for word in words[place + 1 : end])
+        if between in (("out", "of"), ("of",), ("de",), ("sobre",), ("out",), ("on", "a")):
+            return end
+        if not between and "/" in words[place].after:
+            return end
+    return place
+
+
+def _scaled(place: int, end: int, scene: Scene) -> bool:
+    return end > place or "/" in scene.words[place].text
+
+
+def _excluded(place: int, end: int, scene: Scene) -> bool:
+    """A unit after it, a clock or a count before it, or a cue that says it is no score."""
+    words = scene.words
+    following = end + 1
+    if (
+        following < len(words)
+        and words[following].mark == 0
+        and scene.satisfies(following, "not_pain_unit")
+    ):
+        return True
+    return any(match.first <= place <= match.last for match in scene.of(Role.SCORE_NO))
+
+
+def _reads_as_score(place: int, end: int, scene: Scene) -> bool:
+    if _scaled(place, end, scene):
+        return True
+    before, after = place - 1, end + 1
+    opens = before < 0 or scene.words[place].mark > 0
+    leads = not opens and scene.satisfies(before, "before_score")
+    if scene.words[place].text in _ONE and not leads and not (opens and _free(end, scene)):
+        return False
+    if _free(end, scene):
+        return True
+    follows = scene.satisfies(after, "after_score") or scene.satisfies(after, "pain_word")
+    return follows and (
+        opens or leads or scene.satisfies(before, "body") or scene.satisfies(after, "pain_word")
+    )
+
+
+def _free(end: int, scene: Scene) -> bool:
+    """Nothing follows in the same phrase, so the number counts nothing."""
+    return end + 1 >= len(scene.words) or scene.words[end + 1].mark > 0
+
+
+def _pain_nearby(place: int, end: int, scene: Scene) -> bool:
+    phrases = scene.layout.clauses
+    return _scaled(place, end, scene) or any(
+        scene.satisfies(near, "pain_word")
+        for near in range(max(0, place - 6), min(len(scene.words), end + 5))
+        if phrases[near] == phrases[place]
+    )
+
+
+def _past(place: int, scene: Scene) -> bool:
+    """ "was 7", "from 6 to", "de 8 a", "4 the other day": not now."""
+    words, layout = scene.words, scene.layout
+    phrase = layout.phrases[place]
+    lowest = max(0, place - 5)
+    for before in range(place - 1, lowest - 1, -1):
+        if layout.phrases[before] != phrase or scene.satisfies(before, "now"):
+            break
+        if _is_number(before, scene):
+            break
+        if scene.satisfies(before, "past_score"):
+            return True
+        if words[before].text in ("de", "from") and _goes_on(place, scene):
+            return True
+    for after in range(place + 1, min(len(words), place + 5)):
+        if layout.phrases[after] != phrase or scene.satisfies(after, "now"):
+            break
+        if _is_number(after, scene):
+            break
+        if scene.satisfies(after, "past_score_after"):
+            return True
+    return False
+
+
+def _goes_on(place: int, scene: Scene) -> bool:
+    """Whether "to 2", "a 3" follows: the score moved on from this number."""
+    return any(
+        scene.words[after].text in ("to", "a", "al", "down")
+        for after in (place + 1, place + 2)
+        if after < len(scene.words)
+    )

@@ -1,0 +1,200 @@
+"""The cue files a clinician signs: read, checked and made ready once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from service.domain.triage.lexicon import Lexicon
+from service.domain.triage.patterns import Cue, CueError, parse
+from service.domain.values import Level
+
+DATA = Path(__file__).parent / "data"
+
+
+class Role(StrEnum):
+    """What a family of cues does for the reading."""
+
+    FINDING = "finding"
+    """Says that a category holds."""
+    EXPECTED = "expected"
+    """Says that all goes as it should: the only way to `ok` besides the score."""
+    WORRY = "worry"
+    """Unclear by itself, but never `ok`: a person should look."""
+    FIGURE = "figure"
+    """A figure of speech or another sense of the words: findings inside it do not count."""
+    OVER_AFTER = "over_after"
+    """Follows a finding that is over: "gone now"."""
+    OVER_BEFORE = "over_before"
+    """Stands before a finding that is over: "no longer"."""
+    STILL = "still"
+    """Contradicts that a finding is over: "came back"."""
+    AT_SESSION = "at_session"
+    """Dates a finding to the session itself."""
+    HYPOTHETICAL = "hypothetical"
+    HISTORY = "history"
+    OTHER = "other"
+    """Somebody else is spoken of."""
+    SPEAKER = "speaker"
+    """Somebody else writes for the patient: "this is his mom"."""
+    REPORTER = "reporter"
+    """Somebody else saw it, the patient has it: "my wife says"."""
+    SCORE_NO = "score_no"
+    """A number here is no pain score."""
+    OPT_OUT = "opt_out"
+    DOUBTFUL_OPT_OUT = "doubtful_opt_out"
+    THANKS = "thanks"
+    NO_ANSWER = "no_answer"
+
+
+class RulesError(ValueError):
+    """The cue files cannot be used; says which family and why."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """Cues that mean one thing, as the clinician signs them."""
+
+    key: str
+    role: Role
+    category: str
+    level: Level
+    source: str
+    meaning: str
+    cues: tuple[Cue, ...]
+    hides: frozenset[str] = frozenset()
+    """For figures of speech: the categories they hide; empty for all."""
+    when: str = ""
+    """What must be known besides for the finding to count in full: see `context`."""
+    examples: tuple[str, ...] = ()
+    near_misses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A cue that may begin at a word: its family and which of its parts comes to stand there."""
+
+    family: Family
+    cue: Cue
+    lead: int
+
+
+@dataclass(frozen=True)
+class Rules:
+    """One signed version of the rules, ready to read replies with."""
+
+    version: str
+    families: tuple[Family, ...]
+    classes: Mapping[str, tuple[str, ...]]
+    emoji: Mapping[str, str]
+    lexicon: Lexicon = field(repr=False)
+    index: Mapping[str, tuple[Candidate, ...]] = field(repr=False)
+
+
+CONTEXT_CLASSES = (
+    "negator", "negator_after", "light", "connector", "symptom", "body", "self", "pain",
+    "pain_word", "not_pain_unit", "number", "child", "pronoun", "only", "hours", "still_word",
+    "now", "person_subject",
+)  # fmt: skip
+"""Classes the engine itself asks for, beside the cues."""
+
+
+@cache
+def load_rules(folder: Path = DATA) -> Rules:
+    """Read and check the cue files of `folder`. Raises `RulesError`."""
+    files = sorted(folder.glob("*.json"))
+    raw = [path.read_bytes() for path in files]
+    digest = hashlib.sha256(b"".join(raw)).hexdigest()[:8]
+    try:
+        documents = [json.loads(data) for data in raw]
+        return _rules(documents, digest)
+    except (CueError, KeyError, TypeError, ValueError) as error:
+        raise RulesError(f"{folder.name}: {error!r}") from error
+
+
+def _rules(documents: Iterable[dict[str, Any]], digest: str) -> Rules:
+    classes: dict[str, tuple[str, ...]] = {}
+    slips: dict[str, str] = {}
+    emoji: dict[str, str] = {}
+    plain: set[str] = set()
+    families: list[Family] = []
+    version = "0"
+    for document in documents:
+        version = document.get("version", version)
+        for name, members in document.get("words", {}).items():
+            classes[name] = (*classes.get(name, ()), *members.split())
+        for word, spellings in document.get("slips", {}).items():
+            slips.update(dict.fromkeys(spellings.split(), word))
+        emoji.update(document.get("emoji", {}))
+        plain.update(document.get("plain", "").split())
+        families.extend(_family(entry) for entry in document.get("families", ()))
+    atoms = {
+        element.atom
+        for family in families
+        for cue in family.cues
+        for part in cue.parts
+        for element in part.elements
+    }
+    _check_classes(atoms, classes)
+    lexicon = Lexicon(
+        classes, sorted({*atoms, *(f"{{{name}}}" for name in CONTEXT_CLASSES)}), slips, plain
+    )
+    return Rules(
+        f"{version}+{digest}", tuple(families), classes, emoji, lexicon, _index(families, classes)
+    )
+
+
+def _family(entry: dict[str, Any]) -> Family:
+    role = Role(entry.get("role", "finding"))
+    try:
+        return Family(
+            key=entry["key"],
+            role=role,
+            category=entry.get("category", ""),
+            level=Level(entry.get("level", "ok")),
+            source=entry["source"],
+            meaning=entry["meaning"],
+            cues=tuple(parse(cue) for cue in entry["cues"]),
+            hides=frozenset(entry.get("hides", ())),
+            when=entry.get("when", ""),
+            examples=tuple(entry.get("examples", ())),
+            near_misses=tuple(entry.get("near_misses", ())),
+        )
+    except (CueError, KeyError, ValueError) as error:
+        raise RulesError(f"family {entry.get('key')!r}: {error}") from error
+
+
+def _check_classes(atoms: Iterable[str], classes: Mapping[str, tuple[str, ...]]) -> None:
+    for atom in atoms:
+        for piece in atom.split("|"):
+            if piece.startswith("{") and piece[1:-1] not in classes:
+                raise RulesError(f"no word class {piece}")
+    for name in CONTEXT_CLASSES:
+        if name not in classes:
+            raise RulesError(f"no word class {{{name}}}")
+
+
+def _index(
+    families: Iterable[Family], classes: Mapping[str, tuple[str, ...]]
+) -> dict[str, tuple[Candidate, ...]]:
+    """For each first word, the cues to try there; a cue in parts is led by its rarest part."""
+    index: dict[str, list[Candidate]] = {}
+    for family in families:
+        for cue in family.cues:
+            sizes = [_breadth(part.elements[0].atom, classes) for part in cue.parts]
+            lead = sizes.index(min(sizes))
+            atom = cue.parts[lead].elements[0].atom
+            index.setdefault(atom, []).append(Candidate(family, cue, lead))
+    return {atom: tuple(candidates) for atom, candidates in index.items()}
+
+
+def _breadth(atom: str, classes: Mapping[str, tuple[str, ...]]) -> int:
+    return sum(
+        len(classes[piece[1:-1]]) if piece.startswith("{") else 1 for piece in atom.split("|")
+    )
