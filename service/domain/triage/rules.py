@@ -141,6 +141,7 @@ def _rules(documents: Iterable[dict[str, Any]], digest: str) -> Rules:
         for part in cue.parts
         for element in part.elements
     }
+    classes = {name: _expanded(name, classes) for name in classes}
     _check_classes(atoms, classes)
     lexicon = Lexicon(
         classes, sorted({*atoms, *(f"{{{name}}}" for name in CONTEXT_CLASSES)}), slips, plain
@@ -148,6 +149,18 @@ def _rules(documents: Iterable[dict[str, Any]], digest: str) -> Rules:
     return Rules(
         f"{version}+{digest}", tuple(families), classes, emoji, lexicon, _index(families, classes)
     )
+
+
+def _expanded(name: str, classes: Mapping[str, tuple[str, ...]], depth: int = 0) -> tuple[str, ...]:
+    """Return the words of a class; `{limb}` inside it stands for all words of that class."""
+    if depth > 4:
+        raise RulesError(f"word class {name!r} contains itself")
+    members: dict[str, None] = {}
+    for member in classes[name]:
+        inner = member[1:-1] if member.startswith("{") else None
+        found = _expanded(inner, classes, depth + 1) if inner else (member,)
+        members.update(dict.fromkeys(found))
+    return tuple(members)
 
 
 def _family(entry: dict[str, Any]) -> Family:
