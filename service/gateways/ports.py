@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -105,8 +105,10 @@ class SentLookUp(typing.Protocol):
 class InboundLookUp(typing.Protocol):
     """Asks the provider for texts whose webhook never reached us."""
 
-    def received_since(self, since: datetime) -> Iterator[ReceivedMessage]:
-        """Yield what patients sent at `since` or later, newest first.
+    def received_since(
+        self, since: datetime, recipients: Sequence[str] = ()
+    ) -> Iterator[ReceivedMessage]:
+        """Yield what patients sent at `since` or later; `recipients` are the clinics asked for.
 
         Raises `ProviderUnavailable`, possibly half-way: keep a watermark only after the end.
         """

@@ -24,9 +24,6 @@ PAUSE_AFTER_429 = 1.0
 PAUSE_AFTER_NO_CONNECTION = 5.0
 _LONGEST_VALIDITY = 36_000
 _SID = re.compile(r"(?:SM|MM)[0-9a-fA-F]{32}")
-_PATIENCE = aiohttp.ClientTimeout(
-    total=ANSWER_SECONDS, connect=CONNECT_SECONDS, sock_connect=CONNECT_SECONDS
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +51,14 @@ class TwilioGateway:
     Make it inside the event loop that it will send on.
     """
 
-    def __init__(self, account: TwilioAccount, in_flight: int = 100) -> None:
+    def __init__(
+        self,
+        account: TwilioAccount,
+        in_flight: int = 100,
+        answer_seconds: float = ANSWER_SECONDS,
+    ) -> None:
+        self._answer_seconds = answer_seconds
+        self._patience = _patience(answer_seconds, CONNECT_SECONDS)
         login = base64.b64encode(":".join(account.login).encode()).decode()
         path = f"/2010-04-01/Accounts/{account.sid}/Messages.json"
         self._url = URL(account.api_url.rstrip("/") + path, encoded=True)
@@ -69,7 +73,7 @@ class TwilioGateway:
                 "Accept": "application/json",
             },
             skip_auto_headers=("User-Agent", "Accept-Encoding"),
-            timeout=_PATIENCE,
+            timeout=self._patience,
         )
 
     async def close(self) -> None:
@@ -78,7 +82,7 @@ class TwilioGateway:
 
     async def send(self, outgoing: Outgoing) -> Outcome:
         """Post one text. Only what Twilio certainly did not take is refused; doubt is unclear."""
-        patience = _patience_for(outgoing)
+        patience = self._patience_for(outgoing)
         if patience is None:
             return Refused(None, "its turn came too late to be sent safely", retry_after=0.0)
         try:
@@ -93,6 +97,20 @@ class TwilioGateway:
             return Refused(None, why, retry_after=PAUSE_AFTER_NO_CONNECTION)
         except (aiohttp.ClientError, TimeoutError, OSError) as problem:
             return Unclear(f"the connection failed after the text may have left: {_name(problem)}")
+
+    def _patience_for(self, outgoing: Outgoing) -> aiohttp.ClientTimeout | None:
+        """Return how long to wait; None when it is too late to begin.
+
+        A connection must not take so long that the text leaves after its deadline.
+        """
+        if outgoing.sent_by is None:
+            return self._patience
+        left = outgoing.sent_by - time.monotonic()
+        if left <= 0:
+            return None
+        if left >= CONNECT_SECONDS:
+            return self._patience
+        return _patience(self._answer_seconds, left)
 
 
 def form_of(outgoing: Outgoing) -> bytes:
@@ -130,19 +148,8 @@ def outcome_of(status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
     return Unclear(f"an answer {status} that does not say whether the text was taken")
 
 
-def _patience_for(outgoing: Outgoing) -> aiohttp.ClientTimeout | None:
-    """Return how long to wait; None when it is too late to begin.
-
-    A connection must not take so long that the text leaves after its deadline.
-    """
-    if outgoing.sent_by is None:
-        return _PATIENCE
-    left = outgoing.sent_by - time.monotonic()
-    if left <= 0:
-        return None
-    if left >= CONNECT_SECONDS:
-        return _PATIENCE
-    return aiohttp.ClientTimeout(total=ANSWER_SECONDS, connect=left, sock_connect=left)
+def _patience(answer: float, connect: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=answer, connect=connect, sock_connect=connect)
 
 
 def _json_object(body: bytes) -> dict[str, object]:

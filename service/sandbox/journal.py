@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 Entry = dict[str, Any]
+_encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 class Journal:
@@ -27,8 +28,7 @@ class Journal:
         """Append one entry."""
         if self._file is None:
             return
-        line = json.dumps(entry, separators=(",", ":")) + "\n"
-        os.write(self._file, line.encode())
+        os.write(self._file, f"{_encode(entry)}\n".encode())
         if self._durable:
             os.fsync(self._file)
 

@@ -6,13 +6,22 @@ import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from service.sandbox.journal import Entry, Journal
 from service.sandbox.phone_faults import MESSAGES
-from service.sandbox.texts import FINAL, INBOUND, OUTBOUND, OUTBOUND_REPLY, Text, new_sid
+from service.sandbox.texts import (
+    FINAL,
+    INBOUND,
+    OUTBOUND,
+    OUTBOUND_REPLY,
+    Text,
+    entry_of,
+    new_sid,
+    text_of,
+)
 
 LONGEST_VALIDITY = 36_000
 STOP_WORDS = frozenset(
@@ -209,7 +218,7 @@ class PhoneExchange:
     def _replay(self, entry: Entry) -> None:
         match entry["event"]:
             case "accepted" | "inbound" | "said":
-                text = _text_from(entry)
+                text = text_of(entry)
                 self._hold(text)
                 if text.service:
                     self.number_of(text.service)
@@ -259,10 +268,7 @@ class PhoneExchange:
         self._note("unblocked", ends=sorted(ends))
 
     def _keep(self, event: str, text: Text) -> None:
-        facts = asdict(text)
-        for name in ("created_at", "updated_at", "sent_at", "valid_until"):
-            facts[name] = facts[name] and facts[name].isoformat()
-        self._note(event, **facts)
+        self._journal.write(entry_of(event, text))
         self._hold(text)
 
     def _hold(self, text: Text) -> None:
@@ -296,10 +302,3 @@ def _keyword(body: str) -> str | None:
     word = body.strip().upper()
     words = {"STOP": STOP_WORDS, "START": START_WORDS, "HELP": HELP_WORDS}
     return next((kind for kind, these in words.items() if word in these), None)
-
-
-def _text_from(entry: Entry) -> Text:
-    facts = {name: value for name, value in entry.items() if name not in ("event", "at")}
-    for name in ("created_at", "updated_at", "sent_at", "valid_until"):
-        facts[name] = facts[name] and datetime.fromisoformat(facts[name])
-    return Text(**facts)

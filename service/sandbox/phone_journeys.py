@@ -14,7 +14,7 @@ from service.sandbox.texts import FINAL, INBOUND, Text
 
 VALIDITY_EXPIRED = 30036
 _NEVER_LEFT = frozenset({30001, 30002, VALIDITY_EXPIRED})
-_LOOK_AGAIN = 0.05
+_LOOK_AGAIN = 0.02
 
 
 @dataclass(slots=True)
@@ -41,8 +41,10 @@ class PhoneJourneys:
         self._quiet = asyncio.Event()
         self._quiet.set()
 
-    async def settle(self) -> None:
-        """Wait until every text that is not held has arrived and every webhook is delivered."""
+    async def settle(self, *, also_held: bool) -> None:
+        """Wait until texts have arrived and webhooks are delivered; held texts only if asked."""
+        while also_held and self._tasks:
+            await asyncio.wait(self._tasks)
         await self._quiet.wait()
 
     async def close(self) -> None:

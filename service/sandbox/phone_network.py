@@ -127,9 +127,12 @@ class PhoneNetwork:
         """See `PhoneControl.change_habits`."""
         self._ask(lambda: self._control.change_habits(habits))
 
-    def settle(self, timeout: float = 15.0) -> None:
-        """Wait until all texts have arrived and the clinic has been told; raises `TimeoutError`."""
-        self._await(asyncio.wait_for(self._journeys.settle(), timeout))
+    def settle(self, timeout: float = 15.0, *, also_held: bool = False) -> None:
+        """Wait until all texts have arrived and the clinic has been told; raises `TimeoutError`.
+
+        Texts to phones that are off are left out, unless they are soon to be sent or given up.
+        """
+        self._await(asyncio.wait_for(self._journeys.settle(also_held=also_held), timeout))
 
     def _handle(self, request: Request) -> Answer:
         if request.path.startswith("/control/") and self._api.knows(request):

@@ -10,8 +10,13 @@ from email.utils import format_datetime
 from functools import lru_cache
 from typing import Any
 
+from service.sandbox.journal import Entry
+
+# No resource holds itself, so the encoder need not look out for that.
+_encode = json.JSONEncoder(check_circular=False).encode
 API_VERSION = "2010-04-01"
 FINAL = frozenset({"delivered", "undelivered", "failed", "received", "canceled"})
+ARRIVED = frozenset({"delivered", "received"})
 INBOUND = "inbound"
 OUTBOUND = "outbound-api"
 OUTBOUND_REPLY = "outbound-reply"
@@ -63,9 +68,37 @@ def segments_of(body: str) -> int:
     return 1 if len(body) <= single else -(-len(body) // joined)
 
 
+def entry_of(event: str, text: Text) -> Entry:
+    """Return a text that is new as an entry for the journal."""
+    return {
+        "event": event,
+        "at": text.created_at.isoformat(),
+        "sid": text.sid,
+        "direction": text.direction,
+        "sender": text.sender,
+        "recipient": text.recipient,
+        "body": text.body,
+        "status": text.status,
+        "service": text.service,
+        "photos": text.photos,
+        "valid_until": text.valid_until and text.valid_until.isoformat(),
+        "callback_url": text.callback_url,
+    }
+
+
+def text_of(entry: Entry) -> Text:
+    """Return the text that an entry tells of, as it was when it was new."""
+    facts = {name: value for name, value in entry.items() if name not in ("event", "at")}
+    at = datetime.fromisoformat(entry["at"])
+    if facts["valid_until"]:
+        facts["valid_until"] = datetime.fromisoformat(facts["valid_until"])
+    sent_at = at if entry["status"] in ARRIVED else None
+    return Text(**facts, created_at=at, updated_at=at, sent_at=sent_at)
+
+
 def as_json(text: Text, account: str) -> bytes:
     """Return the text as Twilio's Message resource."""
-    return json.dumps(as_resource(text, account)).encode()
+    return _encode(as_resource(text, account)).encode()
 
 
 def as_resource(text: Text, account: str) -> dict[str, Any]:
