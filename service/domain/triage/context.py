@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from service.domain.triage.cues import Match, Scene
-from service.domain.triage.judge import HYPOTHETICAL, OVER, OVER_AT_SESSION, verdict
+from service.domain.triage.judge import OVER, verdicts
 from service.domain.triage.levels import DAY_FOUR_FROM_HOURS, pain_findings
 from service.domain.triage.readings import Circumstances, Finding
 from service.domain.triage.rules import Role
@@ -19,17 +19,23 @@ FEW_DAYS = "expected in the first days"
 
 def findings_of(scene: Scene, circumstances: Circumstances) -> tuple[Finding, ...]:
     """Return every finding of the reply, judged and seen in its circumstances."""
-    found = [_finding(match, scene, circumstances) for match in scene.of(Role.FINDING, Role.WORRY)]
+    matches = scene.of(Role.FINDING, Role.WORRY)
+    reasons = verdicts(matches, scene, circumstances.guardian)
+    found = [
+        _finding(match, reason, scene, circumstances)
+        for match, reason in zip(matches, reasons, strict=True)
+    ]
     if circumstances.blood_thinner:
         found = [_raised_by_blood_thinner(finding) for finding in found]
     return tuple(found)
 
 
-def _finding(match: Match, scene: Scene, circumstances: Circumstances) -> Finding:
+def _finding(
+    match: Match, reason: str | None, scene: Scene, circumstances: Circumstances
+) -> Finding:
     family = match.family
-    reason = verdict(match, scene, circumstances.guardian)
     level = family.level
-    if reason in (OVER, OVER_AT_SESSION) and level is Level.EMERGENCY and reason == OVER:
+    if reason == OVER and level is Level.EMERGENCY:
         # It happened since the session: a person must hear about it today (C3, "resolved").
         level, reason = Level.URGENT, None
     if reason is None:
@@ -98,8 +104,9 @@ def _sore_chest_muscle(match: Match, scene: Scene, circumstances: Circumstances)
 
 
 def _raised_by_blood_thinner(finding: Finding) -> Finding:
-    if finding.category != "bleeding" or finding.level.rank <= Level.URGENT.rank:
+    """Any bleeding that holds is at least urgent (C2, R13)."""
+    if finding.category != "bleeding" or finding.dropped is not None:
         return finding
-    if finding.dropped in (HYPOTHETICAL,) or finding.dropped is not None:
+    if finding.level.rank <= Level.URGENT.rank:
         return finding
     return replace(finding, level=Level.URGENT)

@@ -6,6 +6,8 @@ emergency needs stronger evidence to be set aside than anything else.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from service.domain.triage.cues import Match, Scene
 from service.domain.triage.normalise import WEAK
 from service.domain.triage.rules import Role
@@ -19,16 +21,52 @@ OTHER_PERSON = "other person"
 HISTORY = "history"
 FIGURE = "figure of speech"
 
+_COMPARING = frozenset({"worsening", "not_improving"})
 _REACH = 12
 _REACH_EMERGENCY = 8
 _OVER_REACH = 10
 
 
-def verdict(match: Match, scene: Scene, guardian: bool) -> str | None:
-    """Return why the finding does not count now, or None when it does."""
+def verdicts(matches: Sequence[Match], scene: Scene, guardian: bool) -> list[str | None]:
+    """Return for each match why it does not count now, or None when it does.
+
+    Cues of one category that share words say one thing, so what sets one aside sets all aside.
+    """
+    own = [_reason(match, scene, guardian, _owned(match, matches)) for match in matches]
+    return [
+        reason or _shared_reason(index, matches, own) for index, reason in enumerate(own)
+    ]
+
+
+def _owned(match: Match, matches: Sequence[Match]) -> frozenset[int]:
+    """Return the words of all cues that say the same with this one: their "no" denies nothing."""
+    return frozenset(
+        place
+        for other in matches
+        if other.family.category == match.family.category
+        and not set(other.places).isdisjoint(match.places)
+        for place in other.places
+    )
+
+
+def _shared_reason(
+    index: int, matches: Sequence[Match], reasons: Sequence[str | None]
+) -> str | None:
+    match = matches[index]
+    for other, reason in zip(matches, reasons, strict=True):
+        if (
+            reason not in (None, FIGURE)
+            and other.family.category == match.family.category
+            and not set(other.places).isdisjoint(match.places)
+        ):
+            return reason
+    return None
+
+
+def _reason(match: Match, scene: Scene, guardian: bool, owned: frozenset[int]) -> str | None:
     return (
         figure_of_speech(match, scene)
-        or denied(match, scene)
+        or denied(match, scene, owned)
         or hypothetical(match, scene)
         or of_other_person(match, scene, guardian)
         or history(match, scene)
@@ -48,17 +86,24 @@ def figure_of_speech(match: Match, scene: Scene) -> str | None:
     return None
 
 
-def denied(match: Match, scene: Scene) -> str | None:
+def denied(match: Match, scene: Scene, owned: frozenset[int] = frozenset()) -> str | None:
     """A denial that reaches the finding: before it, inside it, or as its answer."""
-    own = set(match.places)
+    if _excepted(match, scene):
+        return None
+    own = owned.union(match.places)
     for place in range(match.first, match.last):
         if place not in own and _denies(place, scene):
             return DENIED
-    if _answered_no(match, scene):
+    if _answered_no(match, scene, own):
         return DENIED
     emergency = match.family.level is Level.EMERGENCY
     reach = _REACH_EMERGENCY if emergency else _REACH
-    return DENIED if _denied_before(match, scene, reach) else None
+    return DENIED if _denied_before(match, scene, reach, own) else None
+
+
+def _excepted(match: Match, scene: Scene) -> bool:
+    """ "no dizziness, only when I look up": the exception is what matters."""
+    return any(0 < cue.first - match.last <= 5 for cue in scene.of(Role.EXCEPTION))
 
 
 def _denies(place: int, scene: Scene) -> bool:
@@ -69,10 +114,14 @@ def _denies(place: int, scene: Scene) -> bool:
     return following >= len(scene.words) or not scene.satisfies(following, "only")
 
 
-def _answered_no(match: Match, scene: Scene) -> bool:
+def _answered_no(match: Match, scene: Scene, own: frozenset[int]) -> bool:
     """ "numbness: none", "espasmos no, calambres no"."""
     after = match.last + 1
-    if after >= len(scene.words) or not scene.satisfies(after, "negator_after"):
+    if (
+        after >= len(scene.words)
+        or after in own
+        or not scene.satisfies(after, "negator_after")
+    ):
         return False
     if scene.layout.sentences[after] != scene.layout.sentences[match.last]:
         return False
@@ -80,7 +129,7 @@ def _answered_no(match: Match, scene: Scene) -> bool:
     return last or scene.words[after + 1].mark > 0
 
 
-def _denied_before(match: Match, scene: Scene, reach: int) -> bool:
+def _denied_before(match: Match, scene: Scene, reach: int, own: frozenset[int]) -> bool:
     """Walk back from the finding to a denial, as long as only a list or light words lie between."""
     symptoms = _symptom_places(match, scene)
     clause = scene.layout.clauses[match.first]
@@ -92,7 +141,7 @@ def _denied_before(match: Match, scene: Scene, reach: int) -> bool:
         following = scene.words[place + 1]
         if following.mark == WEAK:
             comma = True
-        if _denies(place, scene):
+        if place not in own and _denies(place, scene):
             if following.mark == WEAK:
                 return False  # "No, my hand is numb"
             if item and not joined:
@@ -161,7 +210,12 @@ def _belongs_to(match: Match, other: Match, scene: Scene) -> bool:
 
 
 def history(match: Match, scene: Scene) -> str | None:
-    """Long ago or before the session, and nothing says that it holds now."""
+    """Long ago or before the session, and nothing says that it holds now.
+
+    A comparison needs its "before" ("more pain than before"), so it is never history.
+    """
+    if match.family.category in _COMPARING:
+        return None
     clause = scene.layout.clauses[match.first]
     for cue in scene.of(Role.HISTORY):
         if scene.layout.clauses[cue.first] == clause and not _still(match, scene, clause):
@@ -193,7 +247,7 @@ def over(match: Match, scene: Scene) -> str | None:
             continue
         if cue.first - match.last > _OVER_REACH or layout.clauses[cue.first] - clause > 2:
             continue
-        if _about_something_else(match, cue, scene):
+        if _about_something_else(match, cue, scene) or _undone(cue, scene):
             continue
         if any(
             _still(match, scene, later) for later in range(clause, layout.clauses[cue.last] + 1)
@@ -210,11 +264,23 @@ def over(match: Match, scene: Scene) -> str | None:
 def _about_something_else(match: Match, cue: Match, scene: Scene) -> bool:
     """ "hand is numb, the soreness is gone": what is gone has its own name."""
     between = range(match.last + 1, cue.first)
+    own_phrase = [
+        place for place in between if scene.layout.phrases[place] == scene.layout.phrases[cue.first]
+    ]
     if scene.layout.phrases[match.last] == scene.layout.phrases[cue.first]:
         return any(scene.satisfies(place, "pain") for place in between)
     return any(
         scene.satisfies(place, "pain")
         or scene.satisfies(place, "body")
         or scene.satisfies(place, "person_subject")
-        for place in between
+        for place in own_phrase
+    )
+
+
+def _undone(cue: Match, scene: Scene) -> bool:
+    """ "won't quit", "hasn't stopped": the end is denied itself."""
+    return any(
+        (scene.satisfies(place, "negator") or scene.satisfies(place, "unable"))
+        and place not in cue.places
+        for place in range(max(0, cue.first - 2), cue.first)
     )

@@ -23,12 +23,14 @@ class Lexicon:
         atoms: Iterable[str],
         slips: Mapping[str, str],
         plain: Iterable[str],
+        often_misspelt: Iterable[str],
     ) -> None:
         self._slips = slips
         self._words: dict[str, set[str]] = {}
         self._beginnings: dict[str, set[str]] = {}
         for atom in atoms:
             for member in _members(atom, classes):
+                member = slips.get(member, member)
                 if member.endswith("*"):
                     self._beginnings.setdefault(member[:-1], set()).add(atom)
                 else:
@@ -41,7 +43,9 @@ class Lexicon:
         self._sounded_beginnings = {
             spanish_sound(word): word for word in sorted(self._beginnings) if len(word) >= 4
         }
-        self._by_deletion = _deletions(word for word in self._words if len(word) >= _FUZZY_FROM)
+        # Only words listed for it are sought one slip away: in Spanish one letter is often a
+        # different tense or person, and "despierta" must not become "despierte".
+        self._by_deletion = _deletions(often_misspelt)
         self._remembered: dict[str, tuple[str, frozenset[str]]] = {}
 
     def read(self, word: str) -> tuple[str, frozenset[str]]:

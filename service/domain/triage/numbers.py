@@ -6,18 +6,9 @@ from dataclasses import dataclass
 from math import floor
 
 from service.domain.triage.cues import Scene
+from service.domain.triage.number_words import NUMBER_WORDS
 from service.domain.triage.rules import Role
 
-NUMBER_WORDS = {
-    word: value
-    for value, words in enumerate(
-        (
-            "zero cero zip zilch", "one uno", "two dos", "three tres", "four cuatro", "five cinco",
-            "six seis", "seven siete", "eight ocho", "nine nueve", "ten diez",
-        )
-    )
-    for word in words.split()
-}  # fmt: skip
 _ONE = ("one", "uno", "un")
 
 
@@ -37,6 +28,7 @@ class _Candidate:
     value: int
     place: int
     past: bool
+    origin: bool
 
 
 def score_of(text: str, scene: Scene, checkin_open: bool) -> Score:
@@ -51,7 +43,7 @@ def score_of(text: str, scene: Scene, checkin_open: bool) -> Score:
         value, skip = _value(text, place, scene)
         if value is None or _excluded(place, skip, scene):
             continue
-        if not _reads_as_score(place, skip, scene):
+        if not _reads_as_score(place, skip, scene, checkin_open):
             uncertain = uncertain or (0 <= value <= 10 and _free(skip, scene))
             continue
         if not checkin_open and not _pain_nearby(place, skip, scene):
@@ -60,8 +52,10 @@ def score_of(text: str, scene: Scene, checkin_open: bool) -> Score:
             if _scaled(place, skip, scene) or _pain_nearby(place, skip, scene):
                 beyond.append(place)
             continue
-        candidates.append(_Candidate(value, place, _past(place, scene)))
+        candidates.append(_Candidate(value, place, _past(place, scene), _origin(place, scene)))
     current = [candidate for candidate in candidates if not candidate.past]
+    arrived = [candidate for candidate in current if not candidate.origin]
+    current = arrived or current
     if current:
         best = max(current, key=lambda candidate: candidate.value)
         return Score(best.value, bool(beyond), (best.place,))
@@ -144,20 +138,26 @@ def _excluded(place: int, end: int, scene: Scene) -> bool:
     return any(match.first <= place <= match.last for match in scene.of(Role.SCORE_NO))
 
 
-def _reads_as_score(place: int, end: int, scene: Scene) -> bool:
+def _reads_as_score(place: int, end: int, scene: Scene, asked: bool) -> bool:
+    """Say whether the words around a number let it be a score.
+
+    With a check-in open a number that opens the reply or a phrase is taken for the answer to it,
+    and so is one that an article or "at" leads ("im at a 4 after the gym").
+    """
     if _scaled(place, end, scene):
         return True
     before, after = place - 1, end + 1
     opens = before < 0 or scene.words[place].mark > 0
     leads = not opens and scene.satisfies(before, "before_score")
     if scene.words[place].text in _ONE and not leads and not (opens and _free(end, scene)):
-        return False
+        return opens and asked and scene.satisfies(after, "after_score")
     if _free(end, scene):
         return True
-    follows = scene.satisfies(after, "after_score") or scene.satisfies(after, "pain_word")
-    return follows and (
-        opens or leads or scene.satisfies(before, "body") or scene.satisfies(after, "pain_word")
-    )
+    if asked and (before < 0 or (leads and scene.satisfies(before, "opens_score"))):
+        return True
+    return (
+        scene.satisfies(after, "after_score") and (opens or leads or scene.satisfies(before, "body"))
+    ) or scene.satisfies(after, "pain_word")
 
 
 def _free(end: int, scene: Scene) -> bool:
@@ -186,8 +186,6 @@ def _past(place: int, scene: Scene) -> bool:
             break
         if scene.satisfies(before, "past_score"):
             return True
-        if words[before].text in ("de", "from") and _goes_on(place, scene):
-            return True
     for after in range(place + 1, min(len(words), place + 5)):
         if layout.phrases[after] != phrase or scene.satisfies(after, "now"):
             break
@@ -198,10 +196,10 @@ def _past(place: int, scene: Scene) -> bool:
     return False
 
 
-def _goes_on(place: int, scene: Scene) -> bool:
-    """Whether "to 2", "a 3" follows: the score moved on from this number."""
+def _origin(place: int, scene: Scene) -> bool:
+    """ "from 6", "desde seis", "compared with 7": where the score came from, if another stands."""
     return any(
-        scene.words[after].text in ("to", "a", "al", "down")
-        for after in (place + 1, place + 2)
-        if after < len(scene.words)
+        scene.satisfies(before, "origin")
+        for before in range(max(0, place - 2), place)
+        if scene.layout.phrases[before] == scene.layout.phrases[place]
     )

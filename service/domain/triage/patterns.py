@@ -79,8 +79,8 @@ def _part(text: str, pieces: Sequence[str]) -> Part:
             gap = 0
         else:
             raise CueError(f"{text!r}: cannot read {piece!r}")
-    if not elements or elements[0].optional or gap:
-        raise CueError(f"{text!r}: a part needs a fixed first word and must not end in a gap")
+    if not elements or elements[0].optional or elements[-1].optional or gap:
+        raise CueError(f"{text!r}: a part begins and ends with a fixed word, not in a gap")
     return Part(tuple(elements), opens, closes)
 
 

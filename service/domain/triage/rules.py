@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from service.domain.triage.lexicon import Lexicon
+from service.domain.triage.number_words import NUMBER_WORDS
 from service.domain.triage.patterns import Cue, CueError, parse
 from service.domain.values import Level
 
@@ -35,6 +36,8 @@ class Role(StrEnum):
     """Stands before a finding that is over: "no longer"."""
     STILL = "still"
     """Contradicts that a finding is over: "came back"."""
+    EXCEPTION = "exception"
+    """Takes a denial back: "only when I look up"."""
     AT_SESSION = "at_session"
     """Dates a finding to the session itself."""
     HYPOTHETICAL = "hypothetical"
@@ -100,7 +103,8 @@ class Rules:
 CONTEXT_CLASSES = (
     "negator", "negator_after", "light", "connector", "symptom", "body", "self", "pain",
     "pain_word", "not_pain_unit", "number", "child", "pronoun", "only", "hours", "still_word",
-    "now", "person_subject",
+    "now", "person_subject", "unable", "before_score", "after_score",
+    "past_score", "past_score_after", "origin", "sore", "needled", "opens_score",
 )  # fmt: skip
 """Classes the engine itself asks for, beside the cues."""
 
@@ -144,7 +148,11 @@ def _rules(documents: Iterable[dict[str, Any]], digest: str) -> Rules:
     classes = {name: _expanded(name, classes) for name in classes}
     _check_classes(atoms, classes)
     lexicon = Lexicon(
-        classes, sorted({*atoms, *(f"{{{name}}}" for name in CONTEXT_CLASSES)}), slips, plain
+        classes,
+        sorted({*atoms, *(f"{{{name}}}" for name in CONTEXT_CLASSES)}),
+        slips,
+        {*plain, *NUMBER_WORDS},
+        classes.get("often_misspelt", ()),
     )
     return Rules(
         f"{version}+{digest}", tuple(families), classes, emoji, lexicon, _index(families, classes)
