@@ -10,15 +10,15 @@ import argparse
 import asyncio
 import signal
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
 
 from service.clock import fast_clock, system_now
 from service.sandbox.http_server import Answer, Request, Server
 from service.sandbox.journal import Journal, read_journal
+from service.sandbox.loop_thread import LoopThread
 from service.sandbox.phone_api import PhoneApi
 from service.sandbox.phone_control import PhoneControl
 from service.sandbox.phone_courier import Delivery, PhoneCourier
@@ -29,8 +29,6 @@ from service.sandbox.texts import Text
 
 SANDBOX_ACCOUNT = "AC" + "5a" * 16
 SANDBOX_TOKEN = "5a" * 16
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,60 +77,55 @@ class PhoneNetwork:
             self._exchange, self._journeys, self._courier, self._api, self._faults, self._receive
         )
         self._server = Server(self._handle)
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(
-            target=self._loop.run_forever, name="phone-network", daemon=True
-        )
+        self._thread = LoopThread("phone-network")
 
     def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
         """Listen, and go on with what was under way; return the address."""
         self._thread.start()
-        bound = self._await(self._open(host, port))
+        bound = self._thread.run(self._open(host, port))
         self.url = f"http://{host}:{bound}"
         return self.url
 
     def stop(self) -> None:
         """Stop at once; texts under way stay where they are."""
-        self._await(self._close())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        self._thread.run(self._close())
+        self._thread.stop()
         self._journal.close()
 
     def inbound(self, phone: str, clinic: str, body: str, photos: int = 0) -> str:
         """A patient texts the clinic: return the text's sid; the webhook follows by itself."""
-        return self._ask(lambda: self._receive(phone, clinic, body, photos))
+        return self._thread.ask(lambda: self._receive(phone, clinic, body, photos))
 
     def phones(self) -> list[Phone]:
         """Return every phone that has had or sent a text, the most lately used first."""
-        return self._ask(self._all_phones)
+        return self._thread.ask(self._all_phones)
 
     def texts(self) -> list[Text]:
         """Return every text, oldest first."""
-        return self._ask(lambda: [replace(text) for text in self._exchange.texts.values()])
+        return self._thread.ask(lambda: [replace(text) for text in self._exchange.texts.values()])
 
     def switch(self, phone: str, *, on: bool) -> None:
         """Turn a phone off, so that texts to it wait, or on again."""
-        self._ask(lambda: self._exchange.switch(phone, on=on))
+        self._thread.ask(lambda: self._exchange.switch(phone, on=on))
 
     def break_with(self, rule: Rule) -> None:
         """Let something go wrong with the next texts that the rule fits."""
-        self._ask(lambda: self._faults.rules.append(rule))
+        self._thread.ask(lambda: self._faults.rules.append(rule))
 
     def mend(self) -> None:
         """Take back all rules, and send what they held."""
-        self._ask(self._mend)
+        self._thread.ask(self._mend)
 
     def change_habits(self, **habits: object) -> None:
         """See `PhoneControl.change_habits`."""
-        self._ask(lambda: self._control.change_habits(habits))
+        self._thread.ask(lambda: self._control.change_habits(habits))
 
     def settle(self, timeout: float = 15.0, *, also_held: bool = False) -> None:
         """Wait until all texts have arrived and the clinic has been told; raises `TimeoutError`.
 
         Texts to phones that are off are left out, unless they are soon to be sent or given up.
         """
-        self._await(asyncio.wait_for(self._journeys.settle(also_held=also_held), timeout))
+        self._thread.run(asyncio.wait_for(self._journeys.settle(also_held=also_held), timeout))
 
     def _handle(self, request: Request) -> Answer:
         if request.path.startswith("/control/") and self._api.knows(request):
@@ -169,15 +162,6 @@ class PhoneNetwork:
         await self._server.stop()
         await self._journeys.close()
         await self._courier.close()
-
-    def _await(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
-
-    def _ask(self, question: Callable[[], T]) -> T:
-        async def on_the_loop() -> T:
-            return question()
-
-        return self._await(on_the_loop())
 
 
 def main() -> None:
