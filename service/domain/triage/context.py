@@ -12,14 +12,17 @@ from service.domain.triage.rules import Role
 from service.domain.values import Level
 
 NOT_LATE = "expected before day 4"
-NOT_PREGNANT = "not pregnant"
 AS_BEFORE = "as at the last answer"
 FEW_DAYS = "expected in the first days"
 
 
 def findings_of(scene: Scene, circumstances: Circumstances) -> tuple[Finding, ...]:
     """Return every finding of the reply, judged and seen in its circumstances."""
-    matches = scene.of(Role.FINDING, Role.WORRY)
+    matches = [
+        match
+        for match in scene.of(Role.FINDING, Role.WORRY)
+        if match.family.when != "pregnant" or circumstances.pregnant
+    ]
     reasons = verdicts(matches, scene, circumstances.guardian)
     found = [
         _finding(match, reason, scene, circumstances)
@@ -72,8 +75,6 @@ def _in_circumstances(
             return (Level.ROUTINE, None) if late else (level, NOT_LATE)
         case "early_ok":
             return (level, None) if late else (level, FEW_DAYS)
-        case "pregnant":
-            return (level, None) if circumstances.pregnant else (level, NOT_PREGNANT)
         case "chest_adjacent":
             near = circumstances.chest_adjacent and not late
             return (level, None) if near else (Level.ROUTINE, None)

@@ -81,9 +81,15 @@ def figure_of_speech(match: Match, scene: Scene) -> str | None:
         hides = figure.family.hides
         if (not hides or match.family.category in hides) and own.intersection(
             range(figure.first, figure.last + 1)
-        ):
+        ) and not _figure_denied(figure, own, scene):
             return FIGURE
     return None
+
+
+def _figure_denied(figure: Match, own: set[int], scene: Scene) -> bool:
+    """ "no respiro bien": the good news itself is denied, by a word of the finding."""
+    before = figure.first - 1
+    return before in own and before not in figure.places and _negative(before, scene)
 
 
 def denied(match: Match, scene: Scene, owned: frozenset[int] = frozenset()) -> str | None:
@@ -91,9 +97,11 @@ def denied(match: Match, scene: Scene, owned: frozenset[int] = frozenset()) -> s
     if _excepted(match, scene):
         return None
     own = owned.union(match.places)
-    for place in range(match.first, match.last):
-        if place not in own and _denies(place, scene):
-            return DENIED
+    if any(_negative(place, scene) for place in own):
+        # The cue has its own "no" ("no siento", "can't feel"); a second one does not undo it.
+        return None
+    if _denied_inside(match, scene, own):
+        return DENIED
     if _answered_no(match, scene, own):
         return DENIED
     emergency = match.family.level is Level.EMERGENCY
@@ -101,9 +109,28 @@ def denied(match: Match, scene: Scene, owned: frozenset[int] = frozenset()) -> s
     return DENIED if _denied_before(match, scene, reach, own) else None
 
 
+def _negative(place: int, scene: Scene) -> bool:
+    return scene.satisfies(place, "negator") or scene.satisfies(place, "unable")
+
+
+def _denied_inside(match: Match, scene: Scene, own: frozenset[int]) -> bool:
+    """ "my arm is not numb"; but "twitching not an hour but all day" only denies the hour."""
+    for place in range(match.first, match.last):
+        if place in own or not _denies(place, scene) or scene.words[place + 1].mark > 0:
+            continue
+        following = min(own_place for own_place in match.places if own_place > place)
+        if not scene.satisfies(following, "lasting"):
+            return True
+    return False
+
+
 def _excepted(match: Match, scene: Scene) -> bool:
     """ "no dizziness, only when I look up": the exception is what matters."""
-    return any(0 < cue.first - match.last <= 5 for cue in scene.of(Role.EXCEPTION))
+    return any(
+        -6 <= cue.first - match.last <= 5
+        and scene.layout.sentences[cue.first] - scene.layout.sentences[match.last] in (0, 1)
+        for cue in scene.of(Role.EXCEPTION)
+    )
 
 
 def _denies(place: int, scene: Scene) -> bool:
@@ -180,13 +207,19 @@ def of_other_person(match: Match, scene: Scene, guardian: bool) -> str | None:
         return None
     reporters = {place for cue in scene.of(Role.REPORTER) for place in cue.places}
     for other in scene.of(Role.OTHER):
-        if other.last in reporters or other.first in reporters:
+        if other.last in reporters or other.first in reporters or _object(other, scene):
             continue
         if guardian and any(scene.satisfies(place, "child") for place in other.places):
             continue
         if _belongs_to(match, other, scene):
             return OTHER_PERSON
     return None
+
+
+def _object(other: Match, scene: Scene) -> bool:
+    """ "told my wife", "like a mother": mentioned, but not whom the sentence is about."""
+    before = other.first - 1
+    return before >= 0 and scene.satisfies(before, "object_before")
 
 
 def _belongs_to(match: Match, other: Match, scene: Scene) -> bool:
@@ -233,6 +266,8 @@ def _still(match: Match, scene: Scene, clause: int) -> bool:
 
 def over(match: Match, scene: Scene) -> str | None:
     """It was, and is said to be over; "came back" and the like keep it."""
+    if match.family.category == "self_harm":
+        return None
     layout = scene.layout
     clause = layout.clauses[match.first]
     for cue in scene.of(Role.OVER_BEFORE):
@@ -240,7 +275,7 @@ def over(match: Match, scene: Scene) -> str | None:
             0 < match.first - cue.last <= 4
             and layout.phrases[cue.last] == layout.phrases[match.first]
         )
-        if near or set(cue.places) & set(match.places):
+        if near and not set(cue.places) & set(match.places):
             return OVER
     for cue in scene.of(Role.OVER_AFTER):
         if not (cue.first > match.first and cue.last > match.last):

@@ -104,7 +104,7 @@ CONTEXT_CLASSES = (
     "negator", "negator_after", "light", "connector", "symptom", "body", "self", "pain",
     "pain_word", "not_pain_unit", "number", "child", "pronoun", "only", "hours", "still_word",
     "now", "person_subject", "unable", "before_score", "after_score",
-    "past_score", "past_score_after", "origin", "sore", "needled", "opens_score",
+    "past_score", "past_score_after", "origin", "sore", "needled", "opens_score", "lasting", "object_before",
 )  # fmt: skip
 """Classes the engine itself asks for, beside the cues."""
 
