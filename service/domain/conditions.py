@@ -18,9 +18,12 @@ NO_MOVES = "none"
 
 def consented_channels(patient: PatientFacts) -> tuple[Channel, ...]:
     """The channels that the patient agreed to, the preferred one first."""
-    agreed = {Channel.SMS: patient.consents.sms, Channel.EMAIL: patient.consents.email}
-    channels = sorted(Channel, key=lambda channel: channel is not patient.channel)
-    return tuple(channel for channel in channels if agreed[channel])
+    agreed = []
+    if patient.consents.sms:
+        agreed.append(Channel.SMS)
+    if patient.consents.email:
+        agreed.insert(0 if patient.channel is Channel.EMAIL else 1, Channel.EMAIL)
+    return tuple(agreed)
 
 
 def channels_of(step: Step, patient: PatientFacts) -> tuple[Channel, ...]:

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _SUNDAY = 6
 _ONE_SECOND = timedelta(seconds=1)
-# No zone has ever changed its clock and changed it back within six hours.
-_LOOK_EVERY = timedelta(hours=6)
+# No zone has ever changed its clock twice within three days.
+_LOOK_EVERY = timedelta(days=2)
 
 
 class UnknownTimeZone(ValueError):
@@ -127,12 +127,13 @@ def _go_back(moment: datetime, duration: timedelta, zone: ZoneInfo) -> datetime:
 
 def _clock_changes(after: datetime, until: datetime, zone: ZoneInfo) -> Iterator[datetime]:
     """The moments in `(after, until]` from which clocks in `zone` run on another offset."""
-    before = after.replace(microsecond=0)
+    before, offset = after.replace(microsecond=0), _offset(after, zone)
     while before < until:
         behind = min(before + _LOOK_EVERY, until)
-        if _offset(before, zone) != _offset(behind, zone):
+        offset_behind = _offset(behind, zone)
+        if offset != offset_behind:
             yield _change_between(before, behind.replace(microsecond=0), zone)
-        before = behind
+        before, offset = behind, offset_behind
 
 
 def _change_between(before: datetime, behind: datetime, zone: ZoneInfo) -> datetime:
