@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from service.domain.triage import signs as lettered
 from service.domain.triage.answers import answer_for
 from service.domain.triage.context import findings_of
-from service.domain.triage.cues import Match, Scene, scene_of
-from service.domain.triage.judge import OTHER_PERSON, denied, hypothetical, of_other_person
+from service.domain.triage.cues import Scene, scene_of
+from service.domain.triage.judge import denied, hypothetical
 from service.domain.triage.keywords import keyword_of
 from service.domain.triage.levels import highest, pain_findings
-from service.domain.triage.normalise import MAX_CHARACTERS
 from service.domain.triage.numbers import Score, score_of
 from service.domain.triage.readings import Answer, Circumstances, Finding, Keyword, Reading
+from service.domain.triage.remainder import with_remainder
 from service.domain.triage.rules import Role, Rules, load_rules
 from service.domain.values import Level
 
@@ -43,7 +41,7 @@ def _read(text: str, circumstances: Circumstances, rules: Rules) -> Reading:
         *_lettered_findings(letters, text),
         *_asked_back(scene, circumstances, text),
     )
-    findings = _with_remainder(
+    findings = with_remainder(
         findings, scene, score, circumstances, text, settled=bool(letters) or opt_out
     )
     held = [finding for finding in findings if finding.dropped is None]
@@ -127,60 +125,6 @@ def _asked_back(scene: Scene, circumstances: Circumstances, text: str) -> tuple[
     return ()
 
 
-@dataclass(frozen=True)
-class _Positive:
-    """What in a reply says that all goes as it should."""
-
-    expected: tuple[Match, ...]
-    thanks: bool
-    waiting: bool
-
-
-def _positive(scene: Scene, circumstances: Circumstances) -> _Positive:
-    expected = tuple(
-        match
-        for match in scene.of(Role.EXPECTED)
-        if not (match.family.category == "better" and denied(match, scene))
-        and of_other_person(match, scene, circumstances.guardian) is None
-        and hypothetical(match, scene) is None
-    )
-    return _Positive(expected, bool(scene.of(Role.THANKS)), bool(scene.of(Role.NO_ANSWER)))
-
-
-def _with_remainder(
-    findings: tuple[Finding, ...],
-    scene: Scene,
-    score: Score,
-    circumstances: Circumstances,
-    text: str,
-    *,
-    settled: bool,
-) -> tuple[Finding, ...]:
-    """Add what the findings leave open: another person's trouble, a photo, or nothing understood.
-
-    `ok` must be said, by a score or by words; what says nothing goes to a person.
-    """
-    more: list[Finding] = []
-    whole = (0, len(text))
-    if circumstances.has_media:
-        more.append(Finding("photo", Level.ROUTINE, "picture or recording", *whole))
-    if len(text) > MAX_CHARACTERS:
-        more.append(Finding("unclear", Level.ROUTINE, "too long to read whole", *whole))
-    positive = _positive(scene, circumstances)
-    others = [finding for finding in findings if finding.dropped == OTHER_PERSON]
-    good = bool(positive.expected) or score.value is not None
-    if others and (not good or any(f.level is Level.EMERGENCY for f in others)):
-        more.extend(
-            replace(finding, category="other_person", level=Level.ROUTINE, dropped=None)
-            for finding in others[:1]
-        )
-    held = any(finding.dropped is None for finding in findings) or bool(more)
-    said = good or positive.thanks or positive.waiting or any(f.dropped for f in findings)
-    if not held and not said and not settled:
-        more.append(Finding("unclear", Level.ROUTINE, "nothing understood", *whole))
-    return (*findings, *more)
-
-
 def _categories(held: list[Finding]) -> tuple[str, ...]:
     ordered = sorted(held, key=lambda finding: finding.level.rank)
     return tuple(dict.fromkeys(finding.category for finding in ordered if finding.category))
@@ -201,6 +145,8 @@ def _answer(
     if "clarify_signs" in categories and level is Level.ROUTINE:
         return Answer.CLARIFY_SIGNS
     wordless = all(word.is_number for word in scene.words)
+    if level is Level.OK and circumstances.checkin_open and _signs_only(scene) and not letters:
+        return Answer.CLARIFY  # a thumbs-up is good news, but no answer to "0 to 10"
     thanks = bool(scene.of(Role.THANKS)) and score.value is None and not scene.of(Role.EXPECTED)
     return answer_for(
         level,
@@ -212,6 +158,11 @@ def _answer(
         asked=circumstances.checkin_open or circumstances.signs_open,
         clarified_before=circumstances.clarified_before,
     )
+
+
+def _signs_only(scene: Scene) -> bool:
+    """Say whether a reply holds emoji and nothing else."""
+    return bool(scene.words) and all(scene.satisfies(p, "emoji") for p in range(len(scene.words)))
 
 
 def _steering(keyword: Keyword, version: str) -> Reading:

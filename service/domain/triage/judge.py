@@ -33,9 +33,7 @@ def verdicts(matches: Sequence[Match], scene: Scene, guardian: bool) -> list[str
     Cues of one category that share words say one thing, so what sets one aside sets all aside.
     """
     own = [_reason(match, scene, guardian, _owned(match, matches)) for match in matches]
-    return [
-        reason or _shared_reason(index, matches, own) for index, reason in enumerate(own)
-    ]
+    return [reason or _shared_reason(index, matches, own) for index, reason in enumerate(own)]
 
 
 def _owned(match: Match, matches: Sequence[Match]) -> frozenset[int]:
@@ -79,9 +77,11 @@ def figure_of_speech(match: Match, scene: Scene) -> str | None:
     own = set(match.places)
     for figure in scene.of(Role.FIGURE):
         hides = figure.family.hides
-        if (not hides or match.family.category in hides) and own.intersection(
-            range(figure.first, figure.last + 1)
-        ) and not _figure_denied(figure, own, scene):
+        if (
+            (not hides or match.family.category in hides)
+            and own.intersection(range(figure.first, figure.last + 1))
+            and not _figure_denied(figure, own, scene)
+        ):
             return FIGURE
     return None
 
@@ -144,11 +144,7 @@ def _denies(place: int, scene: Scene) -> bool:
 def _answered_no(match: Match, scene: Scene, own: frozenset[int]) -> bool:
     """ "numbness: none", "espasmos no, calambres no"."""
     after = match.last + 1
-    if (
-        after >= len(scene.words)
-        or after in own
-        or not scene.satisfies(after, "negator_after")
-    ):
+    if after >= len(scene.words) or after in own or not scene.satisfies(after, "negator_after"):
         return False
     if scene.layout.sentences[after] != scene.layout.sentences[match.last]:
         return False
@@ -171,14 +167,28 @@ def _denied_before(match: Match, scene: Scene, reach: int, own: frozenset[int]) 
         if place not in own and _denies(place, scene):
             if following.mark == WEAK:
                 return False  # "No, my hand is numb"
-            if item and not joined:
-                return False  # "no pain numb hand": two statements run together
-            return not (comma and not joined)
+            if joined or not (item or comma):
+                return True
+            # "no pain numb hand" are two statements; "no pain, numbness or chills" is a list.
+            return comma and _list_goes_on(match, scene)
         if scene.satisfies(place, "connector"):
             joined = True
         elif place in symptoms or scene.satisfies(place, "symptom"):
             item = True
         elif not scene.satisfies(place, "light") and not scene.satisfies(place, "body"):
+            return False
+    return False
+
+
+def _list_goes_on(match: Match, scene: Scene) -> bool:
+    """Say whether an "or" closes the list the finding stands in."""
+    clause = scene.layout.clauses[match.last]
+    for place in range(match.last + 1, min(len(scene.words), match.last + 1 + _REACH)):
+        if scene.layout.clauses[place] != clause:
+            return False
+        if scene.satisfies(place, "connector"):
+            return True
+        if not (scene.satisfies(place, "symptom") or scene.satisfies(place, "light")):
             return False
     return False
 
@@ -194,6 +204,8 @@ def _symptom_places(match: Match, scene: Scene) -> set[int]:
 
 def hypothetical(match: Match, scene: Scene) -> str | None:
     """ "what if it gets red": said of what might come, not of what is."""
+    if match.family.level is Level.ROUTINE:
+        return None  # the question itself is asked
     for cue in scene.of(Role.HYPOTHETICAL):
         same = scene.layout.clauses[cue.last] == scene.layout.clauses[match.first]
         if same and cue.first <= match.first <= cue.last + 6 and match.first - cue.last <= 6:

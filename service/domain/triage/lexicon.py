@@ -29,8 +29,8 @@ class Lexicon:
         self._words: dict[str, set[str]] = {}
         self._beginnings: dict[str, set[str]] = {}
         for atom in atoms:
-            for member in _members(atom, classes):
-                member = slips.get(member, member)
+            for spelt in _members(atom, classes):
+                member = slips.get(spelt, spelt)
                 if member.endswith("*"):
                     self._beginnings.setdefault(member[:-1], set()).add(atom)
                 else:

@@ -156,7 +156,8 @@ def _reads_as_score(place: int, end: int, scene: Scene, asked: bool) -> bool:
     if asked and (before < 0 or (leads and scene.satisfies(before, "opens_score"))):
         return True
     return (
-        scene.satisfies(after, "after_score") and (opens or leads or scene.satisfies(before, "body"))
+        scene.satisfies(after, "after_score")
+        and (opens or leads or scene.satisfies(before, "body"))
     ) or scene.satisfies(after, "pain_word")
 
 

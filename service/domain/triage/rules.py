@@ -102,9 +102,9 @@ class Rules:
 
 CONTEXT_CLASSES = (
     "negator", "negator_after", "light", "connector", "symptom", "body", "self", "pain",
-    "pain_word", "not_pain_unit", "number", "child", "pronoun", "only", "hours", "still_word",
-    "now", "person_subject", "unable", "before_score", "after_score",
-    "past_score", "past_score_after", "origin", "sore", "needled", "opens_score", "lasting", "object_before",
+    "pain_word", "not_pain_unit", "number", "child", "pronoun", "only", "now", "person_subject",
+    "unable", "before_score", "after_score", "past_score", "past_score_after", "origin", "sore",
+    "needled", "opens_score", "lasting", "object_before", "emoji",
 )  # fmt: skip
 """Classes the engine itself asks for, beside the cues."""
 
