@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import re
+import string
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import quote_plus
 
 import aiohttp
 from yarl import URL
@@ -23,6 +23,10 @@ ANSWER_SECONDS = 10.0
 PAUSE_AFTER_429 = 1.0
 PAUSE_AFTER_NO_CONNECTION = 5.0
 _LONGEST_VALIDITY = 36_000
+# One pass in C: the standard library's quoting was a tenth of the CPU of a send.
+_QUOTED = {byte: f"%{byte:02X}" for byte in range(256)} | {ord(" "): "+"}
+for _safe in string.ascii_letters + string.digits + "-._~":
+    del _QUOTED[ord(_safe)]
 _SID = re.compile(r"(?:SM|MM)[0-9a-fA-F]{32}")
 
 
@@ -117,14 +121,14 @@ def form_of(outgoing: Outgoing) -> bytes:
     """Return the text as the form that Twilio's Messages API takes."""
     field = "MessagingServiceSid" if outgoing.sender.startswith("MG") else "From"
     form = (
-        f"To={quote_plus(outgoing.recipient)}&{field}={quote_plus(outgoing.sender)}"
-        f"&Body={quote_plus(outgoing.text)}"
+        f"To={_quoted(outgoing.recipient)}&{field}={_quoted(outgoing.sender)}"
+        f"&Body={_quoted(outgoing.text)}"
     )
     if outgoing.valid_for is not None:
         # Zero would be refused; a second is the shortest that Twilio knows.
         form += f"&ValidityPeriod={min(max(int(outgoing.valid_for), 1), _LONGEST_VALIDITY)}"
     if outgoing.callback_url is not None:
-        form += f"&StatusCallback={quote_plus(outgoing.callback_url)}"
+        form += f"&StatusCallback={_quoted(outgoing.callback_url)}"
     return form.encode()
 
 
@@ -146,6 +150,10 @@ def outcome_of(status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
     if 400 <= status < 500 and code is not None:
         return Refused(code, f"the provider refused it (code {code})")
     return Unclear(f"an answer {status} that does not say whether the text was taken")
+
+
+def _quoted(text: str) -> str:
+    return text.encode().decode("latin-1").translate(_QUOTED)
 
 
 def _patience(answer: float, connect: float) -> aiohttp.ClientTimeout:

@@ -14,7 +14,7 @@ from service.sandbox.http_server import Answer, Ending, Request
 from service.sandbox.phone_exchange import PhoneExchange, Refusal
 from service.sandbox.phone_faults import Faults, Rule, Trouble
 from service.sandbox.phone_journeys import PhoneJourneys
-from service.sandbox.texts import API_VERSION, Text, as_json, as_resource
+from service.sandbox.texts import API_VERSION, Text, as_json
 
 _ENDINGS = {
     Trouble.TAKE_AND_HANG: Ending.SILENCE,
@@ -77,7 +77,7 @@ class PhoneApi:
 
     def _take(self, form: dict[str, str], rule: Rule | None) -> Answer:
         text = self._exchange.accept(form)
-        body = as_json(text, self._account)
+        body = as_json(text, self._account).encode()
         if rule is None:
             self._journeys.begin(text)
             return Answer(201, body, delay=self.latency)
@@ -101,7 +101,7 @@ class PhoneApi:
         text = self._exchange.texts.get(sid)
         if text is None:
             return _refused(Refusal(404, 20404))
-        return Answer(200, as_json(text, self._account))
+        return Answer(200, as_json(text, self._account).encode())
 
     def _list(self, request: Request) -> Answer:
         asked = dict(parse_qsl(request.query, keep_blank_values=True))
@@ -113,7 +113,7 @@ class PhoneApi:
             return _refused(Refusal(400, 20001))
         # One more than fits tells whether there is a next page.
         texts = list(islice(matching, size + 1))
-        return Answer(200, json.dumps(self._page(asked, texts, size, number)).encode())
+        return Answer(200, self._page(asked, texts, size, number).encode())
 
     def _matching(self, asked: dict[str, str]) -> list[Text]:
         texts = self._exchange.listed(asked.get("To", ""), asked.get("From", ""))
@@ -128,9 +128,7 @@ class PhoneApi:
         after = next((n for n, text in enumerate(chosen, 1) if text.sid == token), 0)
         return chosen[after:]
 
-    def _page(
-        self, asked: dict[str, str], texts: list[Text], size: int, number: int
-    ) -> dict[str, object]:
+    def _page(self, asked: dict[str, str], texts: list[Text], size: int, number: int) -> str:
         shown = texts[:size]
         filters = {k: v for k, v in asked.items() if k not in ("PageSize", "Page", "PageToken")}
         path = self._messages + ".json?"
@@ -138,10 +136,10 @@ class PhoneApi:
         if len(texts) > size:
             place = {"PageSize": size, "Page": number + 1, "PageToken": f"PA{shown[-1].sid}"}
             following = path + urlencode({**filters, **place})
-        return {
+        resources = ",".join(as_json(text, self._account) for text in shown)
+        page = {
             "end": number * size + max(len(shown) - 1, 0),
             "first_page_uri": path + urlencode({**filters, "PageSize": size, "Page": 0}),
-            "messages": [as_resource(text, self._account) for text in shown],
             "next_page_uri": following,
             "page": number,
             "page_size": size,
@@ -149,6 +147,7 @@ class PhoneApi:
             "start": number * size,
             "uri": path + urlencode(asked),
         }
+        return f'{{"messages":[{resources}],{json.dumps(page)[1:]}'
 
 
 def _form_in(body: bytes) -> dict[str, str]:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
-from typing import Any
+from json.encoder import encode_basestring_ascii
 
 from service.sandbox.journal import Entry
 
-# No resource holds itself, so the encoder need not look out for that.
-_encode = json.JSONEncoder(check_circular=False).encode
 API_VERSION = "2010-04-01"
 FINAL = frozenset({"delivered", "undelivered", "failed", "received", "canceled"})
 ARRIVED = frozenset({"delivered", "received"})
@@ -96,43 +93,36 @@ def text_of(entry: Entry) -> Text:
     return Text(**facts, created_at=at, updated_at=at, sent_at=sent_at)
 
 
-def as_json(text: Text, account: str) -> bytes:
-    """Return the text as Twilio's Message resource."""
-    return _encode(as_resource(text, account)).encode()
+def as_json(text: Text, account: str) -> str:
+    """Return the text as Twilio's Message resource.
 
-
-def as_resource(text: Text, account: str) -> dict[str, Any]:
-    """Return the text as Twilio's Message resource, not yet encoded."""
+    Written out by hand: a general encoder took a quarter of the time of a send.
+    """
     uri = f"/{API_VERSION}/Accounts/{account}/Messages/{text.sid}"
-    return {
-        "account_sid": account,
-        "api_version": API_VERSION,
-        "body": text.body,
-        "date_created": _stamp(text.created_at),
-        "date_sent": None if text.sent_at is None else _stamp(text.sent_at),
-        "date_updated": _stamp(text.updated_at),
-        "direction": text.direction,
-        "error_code": text.error_code,
-        "error_message": None if text.error_code is None else "see the error code",
-        "from": text.sender,
-        "messaging_service_sid": text.service,
-        "num_media": str(text.photos),
-        # A messaging service counts only once it has chosen a number.
-        "num_segments": "0" if text.sender is None else str(segments_of(text.body)),
-        "price": None,
-        "price_unit": "USD",
-        "sid": text.sid,
-        "status": text.status,
-        "subresource_uris": {"media": f"{uri}/Media.json"},
-        "to": text.recipient,
-        "uri": f"{uri}.json",
-    }
+    # A messaging service counts segments only once it has chosen a number.
+    segments = 0 if text.sender is None else segments_of(text.body)
+    error = "null" if text.error_code is None else '"see the error code"'
+    return (
+        f'{{"account_sid":"{account}","api_version":"{API_VERSION}","body":{_quoted(text.body)},'
+        f'"date_created":{_stamp(text.created_at)},"date_sent":{_stamp(text.sent_at)},'
+        f'"date_updated":{_stamp(text.updated_at)},"direction":"{text.direction}",'
+        f'"error_code":{text.error_code or "null"},"error_message":{error},'
+        f'"from":{_quoted(text.sender)},"messaging_service_sid":{_quoted(text.service)},'
+        f'"num_media":"{text.photos}","num_segments":"{segments}","price":null,'
+        f'"price_unit":"USD","sid":"{text.sid}","status":"{text.status}",'
+        f'"subresource_uris":{{"media":"{uri}/Media.json"}},"to":{_quoted(text.recipient)},'
+        f'"uri":"{uri}.json"}}'
+    )
 
 
-def _stamp(moment: datetime) -> str:
-    return _stamp_of_second(int(moment.timestamp()))
+def _quoted(text: str | None) -> str:
+    return "null" if text is None else encode_basestring_ascii(text)
+
+
+def _stamp(moment: datetime | None) -> str:
+    return "null" if moment is None else _stamp_of_second(int(moment.timestamp()))
 
 
 @lru_cache(maxsize=4096)
 def _stamp_of_second(second: int) -> str:
-    return format_datetime(datetime.fromtimestamp(second, UTC))
+    return f'"{format_datetime(datetime.fromtimestamp(second, UTC))}"'

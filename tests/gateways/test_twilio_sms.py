@@ -4,6 +4,7 @@ import asyncio
 import socket
 import time
 from dataclasses import replace
+from urllib.parse import parse_qs
 from uuid import UUID
 
 import pytest
@@ -59,6 +60,13 @@ def test_a_clinic_with_a_messaging_service_sends_through_it(network, account):
     (text,) = network.texts()
     assert outcome == Accepted(text.sid, "accepted", segments=None)
     assert (text.service, text.sender) == (SERVICE, None)
+
+
+@pytest.mark.parametrize("words", ["a+b=c&d %20 #?/\\~", "ñandú ¿ya?", "line\nbreak\r\n\t", "😀€"])
+def test_no_word_is_changed_on_the_way(words):
+    form = parse_qs(form_of(replace(HELLO, text=words)).decode("ascii"), strict_parsing=True)
+
+    assert form["Body"] == [words]
 
 
 @pytest.mark.parametrize(("asked", "sent"), [(0, 1), (-5, 1), (90_000, 36_000)])
