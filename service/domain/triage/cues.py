@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from service.domain.triage.clauses import Layout, layout_of
 from service.domain.triage.normalise import Word, words_of
-from service.domain.triage.patterns import Cue, Placed, match_cue
+from service.domain.triage.patterns import MAX_GAP, Cue, Placed, match_cue
 from service.domain.triage.rules import Family, Role, Rules
+
+_KEPT = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +40,21 @@ class Scene:
     atoms: tuple[frozenset[str], ...]
     layout: Layout
     matches: tuple[Match, ...]
+    crowded: bool = False
+    """One family was found so often that not every place of it was kept."""
 
     def of(self, *roles: Role) -> list[Match]:
         """Return the matches with one of `roles`, in reading order."""
+        if len(roles) == 1:
+            return self._by_role.get(roles[0], [])
         return [match for match in self.matches if match.family.role in roles]
+
+    @cached_property
+    def _by_role(self) -> dict[Role, list[Match]]:
+        table: dict[Role, list[Match]] = {}
+        for match in self.matches:
+            table.setdefault(match.family.role, []).append(match)
+        return table
 
     def satisfies(self, place: int, name: str) -> bool:
         """Say whether the word at `place` belongs to the class `name`."""
@@ -61,15 +76,40 @@ def scene_of(text: str, rules: Rules) -> Scene:
             words.append(Word(taken, word.start, word.end, word.mark, word.after))
         atoms.append(satisfied)
     layout = layout_of(words)
-    return Scene(tuple(words), tuple(atoms), layout, _found(atoms, layout, rules))
+    found = _found(atoms, layout, rules)
+    kept = _uncrowded(found)
+    return Scene(tuple(words), tuple(atoms), layout, kept, len(kept) < len(found))
+
+
+def _uncrowded(found: tuple[Match, ...]) -> tuple[Match, ...]:
+    """Keep the first and the last few of each family, so that no text can make judging slow."""
+    counts = Counter(match.family.key for match in found)
+    seen: Counter[str] = Counter()
+    kept = []
+    for match in found:
+        key = match.family.key
+        seen[key] += 1
+        if seen[key] <= _KEPT or seen[key] > counts[key] - _KEPT:
+            kept.append(match)
+    return tuple(kept)
 
 
 def _found(atoms: list[frozenset[str]], layout: Layout, rules: Rules) -> tuple[Match, ...]:
     placed = Placed(atoms, layout.clauses, layout.phrases)
     found: dict[tuple[str, tuple[int, ...]], Match] = {}
+    present = frozenset[str]().union(*atoms)
+    possible = {
+        atom: [candidate for candidate in candidates if candidate.needs <= present]
+        for atom in present
+        if (candidates := rules.index.get(atom))
+    }
+    nothing = frozenset[str]()
     for at, satisfied in enumerate(atoms):
+        ahead = nothing.union(*atoms[at + 1 : at + 2 + MAX_GAP])
         for atom in satisfied:
-            for candidate in rules.index.get(atom, ()):
+            for candidate in possible.get(atom, ()):
+                if candidate.then is not None and candidate.then not in ahead:
+                    continue
                 places = match_cue(candidate.cue, at, candidate.lead, placed)
                 if places is None:
                     continue

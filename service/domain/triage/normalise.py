@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-MAX_CHARACTERS = 8_000
-"""A text is at most 1,600 characters; a longer email is read this far and goes to a person."""
+MAX_CHARACTERS = 2_000
+"""A text is at most 1,600 characters; a longer reply is read this far and goes to a person."""
 
 STRONG, WEAK = 2, 1
+_REPEATS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,8 @@ def words_of(text: str, emoji: Mapping[str, str]) -> tuple[Word, ...]:
             piece = _APOSTROPHE.sub("", piece)
         elif kind == "percent":
             piece = "percent"
+        if [word.text for word in words[-_REPEATS:]] == [piece] * _REPEATS:
+            continue  # a fourth "no" or smile in a row says no more than the third
         start, end = positions(match.start()), positions(match.end() - 1) + 1
         words.append(Word(piece, start, end, mark, "", kind == "number"))
         mark = 0

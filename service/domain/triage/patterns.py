@@ -129,19 +129,24 @@ def match_part(part: Part, at: int, placed: Placed) -> tuple[int, ...] | None:
     Walks all readings at once, one element after another, so that the work is bounded by
     elements x gap x words and no cue, however written, can make it explode.
     """
-    elements, atoms = part.elements, placed.atoms
+    elements, atoms, clauses = part.elements, placed.atoms, placed.clauses
     if elements[0].atom not in atoms[at]:
         return None
     if part.opens and not _opens(part.opens, at, placed):
         return None
+    if len(elements) == 1:
+        return (at,) if not part.closes or _closes(part.closes, at, placed) else None
+    clause, length = clauses[at], len(atoms)
     readings: dict[int, tuple[int, ...]] = {at: (at,)}
     for element in elements[1:]:
+        atom, reach = element.atom, element.gap + 2
         further: dict[int, tuple[int, ...]] = dict(readings) if element.optional else {}
         for end, places in readings.items():
-            for place in range(end + 1, min(end + 2 + element.gap, len(atoms))):
-                if placed.clauses[place] != placed.clauses[at]:
+            last = end + reach
+            for place in range(end + 1, last if last < length else length):
+                if clauses[place] != clause:
                     break
-                if element.atom in atoms[place]:
+                if atom in atoms[place]:
                     # Two readings with one end match alike from here on, but for their words;
                     # the longer one has more of the cue.
                     known = further.get(place)

@@ -39,6 +39,8 @@ def with_remainder(
         more.append(Finding("photo", Level.ROUTINE, "picture or recording", *whole))
     if len(text) > MAX_CHARACTERS:
         more.append(Finding("unclear", Level.ROUTINE, "too long to read whole", *whole))
+    if scene.crowded:
+        more.append(Finding("unclear", Level.ROUTINE, "too crowded to read whole", *whole))
     good = score.value is not None or _says_well(scene, circumstances)
     more.extend(_about_others(findings, good))
     if any(finding.dropped is None for finding in (*findings, *more)):

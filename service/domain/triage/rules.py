@@ -13,7 +13,7 @@ from typing import Any
 
 from service.domain.triage.lexicon import Lexicon
 from service.domain.triage.number_words import NUMBER_WORDS
-from service.domain.triage.patterns import Cue, CueError, parse
+from service.domain.triage.patterns import Cue, CueError, Part, parse
 from service.domain.values import Level
 
 DATA = Path(__file__).parent / "data"
@@ -86,6 +86,10 @@ class Candidate:
     family: Family
     cue: Cue
     lead: int
+    needs: frozenset[str]
+    """What the reply must hold somewhere; asked first, because most cues fail on it."""
+    then: str | None
+    """What must come within reach of the first word; None when nothing need follow."""
 
 
 @dataclass(frozen=True)
@@ -211,8 +215,21 @@ def _index(
             sizes = [_breadth(part.elements[0].atom, classes) for part in cue.parts]
             lead = sizes.index(min(sizes))
             atom = cue.parts[lead].elements[0].atom
-            index.setdefault(atom, []).append(Candidate(family, cue, lead))
+            needs = frozenset(
+                element.atom
+                for part in cue.parts
+                for element in part.elements
+                if not element.optional
+            )
+            index.setdefault(atom, []).append(
+                Candidate(family, cue, lead, needs, _then(cue.parts[lead]))
+            )
     return {atom: tuple(candidates) for atom, candidates in index.items()}
+
+
+def _then(part: Part) -> str | None:
+    rest = [element for element in part.elements[1:] if not element.optional]
+    return rest[0].atom if rest and not part.elements[1].optional else None
 
 
 def _breadth(atom: str, classes: Mapping[str, tuple[str, ...]]) -> int:
