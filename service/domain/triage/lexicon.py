@@ -149,7 +149,7 @@ _SOUNDS = (
     (re.compile(r"ss"), "s"),
     (re.compile(r"v|w"), "b"),
     (re.compile(r"ll|y(?=[aeou])"), "y"),
-    (re.compile(r"g(?=[ei])"), "j"),
+    (re.compile(r"gu?(?=[ei])"), "j"),
     (re.compile(r"m(?=[bp])|nn"), "n"),
     (re.compile(r"rr"), "r"),
     (re.compile(r"(?<=[aeiou])y$"), "i"),
