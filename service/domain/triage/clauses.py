@@ -59,7 +59,9 @@ def layout_of(words: Sequence[Word]) -> Layout:
 
 
 def _closes(words: Sequence[Word], index: int) -> bool:
-    """Say whether a trailing "tho" only ends its statement ("its numb tho") instead of turning."""
+    """Say whether the word turns nothing: a trailing "tho" only ends ("its numb tho")."""
+    if words[index].text == "but":
+        return words[index - 1].text == "nothing"  # "nothing but pain" turns nothing round
     if words[index].text not in ("tho", "though"):
         return False
     return index + 1 == len(words) or words[index + 1].mark > 0

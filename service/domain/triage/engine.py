@@ -9,6 +9,7 @@ from service.domain.triage.cues import Scene, scene_of
 from service.domain.triage.judge import denied, hypothetical
 from service.domain.triage.keywords import keyword_of
 from service.domain.triage.levels import highest, pain_findings
+from service.domain.triage.number_words import NUMBER_WORDS
 from service.domain.triage.numbers import Score, score_of
 from service.domain.triage.readings import Answer, Circumstances, Finding, Keyword, Reading
 from service.domain.triage.remainder import with_remainder
@@ -96,6 +97,7 @@ def _score_findings(
             circumstances.hours_since_session,
             circumstances.baseline,
             circumstances.previous,
+            bare=_wordless(scene),
         )
     else:
         return ()
@@ -144,7 +146,6 @@ def _answer(
         return Answer.NONE
     if "clarify_signs" in categories and level is Level.ROUTINE:
         return Answer.CLARIFY_SIGNS
-    wordless = all(word.is_number for word in scene.words)
     if level is Level.OK and circumstances.checkin_open and _signs_only(scene) and not letters:
         return Answer.CLARIFY  # a thumbs-up is good news, but no answer to "0 to 10"
     thanks = bool(scene.of(Role.THANKS)) and score.value is None and not scene.of(Role.EXPECTED)
@@ -152,12 +153,17 @@ def _answer(
         level,
         categories,
         opt_out=opt_out,
-        bare_score=score.value is not None and wordless,
+        bare_score=score.value is not None and _wordless(scene),
         letters_answered=bool(letters),
         only_thanks=thanks,
         asked=circumstances.checkin_open or circumstances.signs_open,
         clarified_before=circumstances.clarified_before,
     )
+
+
+def _wordless(scene: Scene) -> bool:
+    """Say whether a reply is numbers only, in digits or in words."""
+    return all(word.is_number or word.text in NUMBER_WORDS for word in scene.words)
 
 
 def _signs_only(scene: Scene) -> bool:

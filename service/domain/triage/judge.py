@@ -24,7 +24,7 @@ FIGURE = "figure of speech"
 _COMPARING = frozenset({"worsening", "not_improving"})
 _REACH = 12
 _REACH_EMERGENCY = 8
-_OVER_REACH = 10
+_OVER_REACH = 16
 
 
 def verdicts(matches: Sequence[Match], scene: Scene, guardian: bool) -> list[str | None]:
@@ -287,7 +287,7 @@ def over(match: Match, scene: Scene) -> str | None:
             0 < match.first - cue.last <= 4
             and layout.phrases[cue.last] == layout.phrases[match.first]
         )
-        if near and not set(cue.places) & set(match.places):
+        if near and not set(cue.places) & set(match.places) and not _undone(cue, scene):
             return OVER
     for cue in scene.of(Role.OVER_AFTER):
         if not (cue.first > match.first and cue.last > match.last):

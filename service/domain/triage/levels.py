@@ -13,11 +13,18 @@ _REAL_CHANGE = 2
 
 
 def pain_findings(
-    score: int, hours: float | None, baseline: int | None, previous: int | None
+    score: int,
+    hours: float | None,
+    baseline: int | None,
+    previous: int | None,
+    *,
+    bare: bool = True,
 ) -> tuple[tuple[str, Level], ...]:
     """Return the categories a score raises with their level; empty when it is as expected.
 
-    `hours` since the session choose the column; unknown hours are read as the first days.
+    `hours` since the session choose the column; unknown hours are read as the first days. Old,
+    steady pain of 7 or 8 is routine only as a `bare` number: who adds words to it has something
+    to say, and the labelling guide calls every score from 7 on urgent.
     """
     if score <= 3:
         return ()
@@ -29,7 +36,7 @@ def pain_findings(
     found: list[tuple[str, Level]] = []
     if score >= 7:
         steady = rise is not None and rise <= 0 and (previous is None or score <= previous)
-        old = score <= 8 and steady and not late
+        old = bare and score <= 8 and steady and not late
         found.append(("severe_pain", Level.ROUTINE if old else Level.URGENT))
     if worse:
         found.append(("worsening", Level.URGENT))

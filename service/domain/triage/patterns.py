@@ -65,6 +65,8 @@ def _part(text: str, pieces: Sequence[str]) -> Part:
     elements: list[Element] = []
     gap = opens = closes = 0
     for piece in pieces:
+        if closes or (elements and piece in ("^", "^^")):
+            raise CueError(f"{text!r}: {piece!r} stands in the wrong place")
         if piece in ("^", "^^"):
             opens = len(piece)
         elif piece in ("$", "$$"):

@@ -18,5 +18,6 @@ def labelled_rows() -> list[dict]:
 
 
 def held_back(row: dict) -> bool:
-    """A third of the rows, by their id: the cues were not written from them."""
-    return sha256(row["id"].encode()).digest()[0] % 3 == 0
+    """A sixth of the rows, by their id: no cue was written from them."""
+    digest = sha256(row["id"].encode()).digest()
+    return digest[0] % 3 == 0 and digest[1] % 2 == 0
