@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 
 _RUN = re.compile(r"(.)\1{2,}")
 _REMEMBERED = 50_000
@@ -37,16 +38,18 @@ class Lexicon:
                     self._words.setdefault(member, set()).add(atom)
         self._lengths = tuple(sorted({len(beginning) for beginning in self._beginnings}))
         self._known = {*self._words, *plain, *slips.values()}
-        self._by_sound = {
-            spanish_sound(word): word for word in sorted(self._words) if len(word) >= 4
-        }
-        self._sounded_beginnings = {
-            spanish_sound(word): word for word in sorted(self._beginnings) if len(word) >= 4
-        }
         # Only words listed for it are sought one slip away: in Spanish one letter is often a
         # different tense or person, and "despierta" must not become "despierte".
         self._by_deletion = _deletions(often_misspelt)
         self._remembered: dict[str, tuple[str, frozenset[str]]] = {}
+
+    @cached_property
+    def _by_sound(self) -> dict[str, str]:
+        return {spanish_sound(word): word for word in sorted(self._words) if len(word) >= 4}
+
+    @cached_property
+    def _sounded_beginnings(self) -> dict[str, str]:
+        return {spanish_sound(word): word for word in sorted(self._beginnings) if len(word) >= 4}
 
     def read(self, word: str) -> tuple[str, frozenset[str]]:
         """Return the word it is taken for, and all that it satisfies."""

@@ -17,6 +17,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
 
 GAP = 3
 TOGETHER = 6
@@ -28,8 +30,7 @@ class CueError(ValueError):
     """A cue is written in a way the reader does not know; says which and why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
+class Element(NamedTuple):
     """One place in a cue. `atom` is what a word must satisfy: "numb", "tingl*", "{limb}", "a|b"."""
 
     atom: str
@@ -38,8 +39,7 @@ class Element:
     """How many other words may come before it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """Elements that follow one another; `opens`/`closes`: 1 the phrase's edge, 2 the reply's."""
 
     elements: tuple[Element, ...]
@@ -47,8 +47,7 @@ class Part:
     closes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Cue:
+class Cue(NamedTuple):
     """One cue as written, ready to be looked for. `parts` may stand in any order."""
 
     text: str
@@ -75,15 +74,19 @@ def _part(text: str, pieces: Sequence[str]) -> Part:
             gap = int(piece[2:] or GAP)
             if gap > MAX_GAP:
                 raise CueError(f"{text!r}: a gap of more than {MAX_GAP} words")
-        elif _ELEMENT.fullmatch(piece):
-            optional = piece.endswith("?")
-            elements.append(Element(piece.removesuffix("?"), optional, gap))
-            gap = 0
         else:
-            raise CueError(f"{text!r}: cannot read {piece!r}")
+            elements.append(_element(piece, gap))
+            gap = 0
     if not elements or elements[0].optional or elements[-1].optional or gap:
         raise CueError(f"{text!r}: a part begins and ends with a fixed word, not in a gap")
     return Part(tuple(elements), opens, closes)
+
+
+@cache
+def _element(piece: str, gap: int) -> Element:
+    if not _ELEMENT.fullmatch(piece):
+        raise CueError(f"cannot read {piece!r}")
+    return Element(piece.removesuffix("?"), piece.endswith("?"), gap)
 
 
 @dataclass(frozen=True, slots=True)

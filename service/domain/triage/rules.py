@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from service.domain.triage.lexicon import Lexicon
 from service.domain.triage.number_words import NUMBER_WORDS
@@ -79,8 +79,7 @@ class Family:
     near_misses: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A cue that may begin at a word: its family and which of its parts comes to stand there."""
 
     family: Family
@@ -212,8 +211,7 @@ def _index(
     index: dict[str, list[Candidate]] = {}
     for family in families:
         for cue in family.cues:
-            sizes = [_breadth(part.elements[0].atom, classes) for part in cue.parts]
-            lead = sizes.index(min(sizes))
+            lead = _lead(cue, classes) if len(cue.parts) > 1 else 0
             atom = cue.parts[lead].elements[0].atom
             needs = frozenset(
                 element.atom
@@ -225,6 +223,11 @@ def _index(
                 Candidate(family, cue, lead, needs, _then(cue.parts[lead]))
             )
     return {atom: tuple(candidates) for atom, candidates in index.items()}
+
+
+def _lead(cue: Cue, classes: Mapping[str, tuple[str, ...]]) -> int:
+    sizes = [_breadth(part.elements[0].atom, classes) for part in cue.parts]
+    return sizes.index(min(sizes))
 
 
 def _then(part: Part) -> str | None:
