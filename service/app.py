@@ -10,11 +10,18 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 
 from service.clock import Clock, system_now
+from service.domain import deadlines
+from service.domain.protocol import CURRENT_VERSION, load_protocol
+from service.domain.triage import read_reply
+from service.pathway.receipts import record_receipt
+from service.pathway.rules import Rules
 from service.settings import Settings
 from service.store.engine import Sessions, open_engine, open_sessions
 from service.store.secrets import Vault
 from service.web.deps import WebParts
 from service.web.site import build_site
+from service.web.webhooks import TwilioWebhook
+from service.web.webhooks import router as webhook_routes
 
 
 class NoSecrets(Exception):
@@ -40,8 +47,31 @@ def join(settings: Settings, now: Clock = system_now) -> Parts:
 
 
 def site(parts: Parts) -> FastAPI:
-    """Return the web application on these parts."""
-    return build_site(WebParts(parts.engine, parts.sessions, parts.now))
+    """Return the web application on these parts; webhooks only where there is a Twilio account."""
+    settings = parts.settings
+    web = WebParts(parts.engine, parts.sessions, parts.now)
+    if not settings.twilio_account_sid or not settings.twilio_auth_token:
+        return build_site(web)
+    twilio = TwilioWebhook(
+        settings.twilio_account_sid, settings.twilio_auth_token, settings.public_url
+    )
+    return build_site(
+        web, webhook_routes(parts.sessions, twilio, reply_rules(), record_receipt, parts.now)
+    )
+
+
+def reply_rules() -> Rules:
+    """Return the rules by which replies are read and flags get their deadlines."""
+    regions = load_protocol(CURRENT_VERSION).regions
+    return Rules(
+        read_reply=read_reply,
+        flag_deadline=deadlines.flag_deadline,
+        call_by=deadlines.call_by,
+        is_open=deadlines.is_open,
+        next_opening=deadlines.next_opening,
+        chest_adjacent=lambda codes: any(regions[code].chest_adjacent for code in codes),
+        protocol_version=CURRENT_VERSION,
+    )
 
 
 def _sandbox_secret(settings: Settings) -> str:

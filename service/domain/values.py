@@ -67,6 +67,10 @@ def lane_of(kind: MessageKind) -> Lane:
     return LANE_TIP
 
 
+OPT_OUT_CONFIRMATIONS = frozenset({"stop", "stop_serious", "wrong_number"})
+"""The only texts an address that has just opted out may still get, once (`clinical-protocol` B)."""
+
+
 class SessionState(StrEnum):
     """Where a treatment session's aftercare stands."""
 

@@ -7,7 +7,13 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from service.domain.triage.readings import Answer, Reading
-from service.domain.values import LANE_REPLY, Level, MessageKind, MessageState
+from service.domain.values import (
+    LANE_REPLY,
+    OPT_OUT_CONFIRMATIONS,
+    Level,
+    MessageKind,
+    MessageState,
+)
 from service.pathway.correspondents import Correspondent
 from service.pathway.flagging import Raised
 from service.pathway.rules import Rules
@@ -16,11 +22,11 @@ from service.store.messages import Message
 from service.store.replies import Reply
 
 NO_ANSWER = "none"
-CONFIRMATIONS = frozenset({"stop", "stop_serious", "wrong_number"})
-"""The only texts an address that has just opted out may still get, once (`clinical-protocol` B)."""
 CONFIRM_WITHIN = timedelta(minutes=5)
 
-_USEFUL_FOR = timedelta(hours=4)
+_USEFUL_FOR = timedelta(minutes=10)
+"""An answer may go out at any hour, but only while the patient still waits (`reliability` T9)."""
+
 _WHOEVER_WRITES = frozenset(
     {
         Answer.EMERGENCY,
@@ -34,18 +40,6 @@ _WHOEVER_WRITES = frozenset(
     }
 )
 _PROMISES_A_CALL = frozenset({"routine", "urgent", "urgent_closed", "question", "photo", "update"})
-
-
-def confirms_opt_out(message: Message, now: datetime) -> bool:
-    """May this message still go to an address that has opted out?
-
-    Only the one confirmation, and only within five minutes of the request (`clinical-protocol` B).
-    """
-    return (
-        message.kind is MessageKind.REPLY
-        and message.key in CONFIRMATIONS
-        and now <= message.created_at + CONFIRM_WITHIN
-    )
 
 
 def answer_key(
@@ -85,9 +79,9 @@ def plan_answer(
     now = reply.received_at
     key = answer_key(reading, who, raised, is_open=rules.is_open(now, clinic.facts()))
     stopped = who.address.opted_out_at is not None
-    if key == NO_ANSWER or (stopped and not (just_opted_out and key in CONFIRMATIONS)):
+    if key == NO_ANSWER or (stopped and not (just_opted_out and key in OPT_OUT_CONFIRMATIONS)):
         return NO_ANSWER
-    until = now + (CONFIRM_WITHIN if key in CONFIRMATIONS else _USEFUL_FOR)
+    until = now + (CONFIRM_WITHIN if key in OPT_OUT_CONFIRMATIONS else _USEFUL_FOR)
     message = Message(
         clinic_id=clinic.id,
         address_id=who.address.id,

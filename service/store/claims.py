@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 
 from service.domain.values import (
     LANES,
+    OPT_OUT_CONFIRMATIONS,
     Channel,
     FlagState,
     Language,
@@ -37,10 +38,15 @@ from service.store.messages import Message
 from service.store.patients import Address
 
 _MAY_RECEIVE = and_(
-    Address.opted_out_at.is_(None),
-    Address.paused_because.is_(None),
     Address.landline_at.is_(None),
     Address.value.is_not(None),
+    or_(
+        Address.opted_out_at.is_(None),
+        # One confirmation may follow an opt-out; its window closes five minutes after the request.
+        and_(Message.kind == MessageKind.REPLY, Message.key.in_(OPT_OUT_CONFIRMATIONS)),
+    ),
+    # A pause holds what we planned, never the answer to what the patient just wrote.
+    or_(Address.paused_because.is_(None), Message.kind == MessageKind.REPLY),
 )
 
 _PATIENT_IS_FLAGGED = exists().where(

@@ -11,8 +11,11 @@ from service.web.deps import WebParts
 from service.web.errors import add_error_answers
 
 
-def build_site(parts: WebParts) -> FastAPI:
-    """Return the web application; the API's description is at `/api/v1/openapi.json`."""
+def build_site(parts: WebParts, *more: APIRouter) -> FastAPI:
+    """Return the web application with `more` routes beside the API.
+
+    The API's description is at `/api/v1/openapi.json`.
+    """
     site = FastAPI(
         title="Aftercare",
         version=__version__,
@@ -26,5 +29,7 @@ def build_site(parts: WebParts) -> FastAPI:
     api.include_router(flags.router)
     site.include_router(api)
     site.include_router(health.router)
+    for router in more:
+        site.include_router(router)
     add_error_answers(site)
     return site

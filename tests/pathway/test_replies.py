@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 
 from service.domain.triage.readings import Answer, Circumstances, Reading
 from service.domain.values import Level, MessageKind, MessageState
-from service.pathway.answers import confirms_opt_out
 from service.pathway.replies import receive
 from service.store.audit import AuditEntry
 from service.store.engine import Sessions
@@ -100,8 +99,7 @@ def test_only_the_confirmation_may_reach_someone_who_opted_out_and_only_at_once(
         receive(db, clinic, a_text("stop"), rules_that_read(STOP))
         confirmation = answers(db)[0]
 
-        assert confirms_opt_out(confirmation, NOON + timedelta(minutes=5))
-        assert not confirms_opt_out(confirmation, NOON + timedelta(minutes=6))
+        assert confirmation.send_before == NOON + timedelta(minutes=5)
 
 
 def test_an_opt_out_the_provider_confirms_is_not_confirmed_again(sessions: Sessions) -> None:
