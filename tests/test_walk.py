@@ -171,7 +171,7 @@ def test_one_patient_from_enrolment_to_a_finished_call(api, worker, network, day
     assert api.post(f"/flags/{flag['id']}/calls", json=call).json()["state"] == "closed"
     assert api.get("/flags").json() == []
 
-    # An hour later she has had enough of texts: one confirmation, then silence, and the timeline says why.
+    # An hour later she has had enough of texts: one confirmation, then silence, and it says why.
     day.now += timedelta(hours=1)
     network.inbound(ANA, CLINIC, "STOP")
     network.settle()
