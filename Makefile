@@ -7,7 +7,7 @@ export UV_SYSTEM_CERTS := 1
 .PHONY: run test check clean
 
 run: .venv/ready-run
-	@$(BIN)/aftercare check || true
+	@$(BIN)/aftercare serve
 
 test: .venv/ready-test
 	@echo "Checking style and types ..."

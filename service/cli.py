@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from dataclasses import replace
+from typing import Annotated, NoReturn
 from uuid import UUID
 
 import typer
+from fastapi import FastAPI
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
-from service.app import NoSecrets, Parts, join, site
+from service.app import (
+    NoSecrets,
+    NotInLive,
+    Parts,
+    at_speed,
+    join,
+    pretend_network,
+    site,
+    twilio_account,
+)
+from service.app import worker as make_worker
 from service.domain.values import Role
 from service.pathway import administration
 from service.settings import WrongSetting, read_settings, unsafe_for_live
 from service.store import clinics, schema
+from service.worker import Worker
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -31,6 +46,8 @@ app.add_typer(clinic_app, name="clinic")
 app.add_typer(staff_app, name="staff")
 app.add_typer(api_key_app, name="api-key")
 
+Host = Annotated[str, typer.Option(help="The address to listen on.")]
+Port = Annotated[int, typer.Option(min=1, max=65535)]
 ClinicName = Annotated[str, typer.Option("--clinic", help="The clinic's name or id.")]
 
 
@@ -38,7 +55,7 @@ def main() -> None:
     """Run the command; what a person can mend is one line on standard error and exit code 1."""
     try:
         app()
-    except (WrongSetting, NoSecrets, administration.NotPossible) as error:
+    except (WrongSetting, NoSecrets, NotInLive, administration.NotPossible) as error:
         _fail(str(error))
     except OperationalError:
         _fail(
@@ -68,18 +85,45 @@ def check() -> None:
 
 
 @app.command()
-def web(
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
-) -> None:
-    """Serve the API (and its description at /api/v1/openapi.json) until stopped."""
-    import uvicorn
-
+def web(host: Host = "127.0.0.1", port: Port = 8000) -> None:
+    """Serve the API and the webhooks until stopped; `aftercare worker` does the sending."""
     parts = _parts()
     schema.migrate(parts.engine)
     typer.echo(f"Aftercare answers at http://{host}:{port}/api/v1 (Ctrl+C stops it).", err=True)
-    # The access log would hold tokens of patients' links.
-    uvicorn.run(site(parts), host=host, port=port, access_log=False, log_level="warning")
+    _serve(site(parts, twilio_account(parts.settings)), host, port)
+
+
+@app.command()
+def worker() -> None:
+    """Send what is due until stopped; any number may run on one database."""
+    parts = _parts()
+    account = twilio_account(parts.settings)
+    if account is None:
+        _fail("AFTERCARE_TWILIO_ACCOUNT_SID and AFTERCARE_TWILIO_AUTH_TOKEN are missing.")
+    schema.migrate(parts.engine)
+    running = make_worker(parts, account)
+    for wanted in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(wanted, lambda *_: running.stop())
+    typer.echo("The worker sends what is due (Ctrl+C stops it).", err=True)
+    running.run()
+
+
+@app.command()
+def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
+    """Migrate, then web and worker in one process; without a provider, the sandbox."""
+    settings = read_settings()
+    if settings.mode == "sandbox":
+        settings = replace(settings, public_url=f"http://{host}:{port}")
+    parts = join(settings)
+    schema.migrate(parts.engine)
+    parts = at_speed(parts)
+    account = twilio_account(settings)
+    if account is not None:
+        _serve_and_send(site(parts, account), make_worker(parts, account), host, port)
+        return
+    with pretend_network(parts) as (pretend, pages):
+        _welcome(parts)
+        _serve_and_send(site(parts, pretend, pages), make_worker(parts, pretend), host, port)
 
 
 @clinic_app.command("create")
@@ -191,6 +235,43 @@ def api_key_disable(clinic: ClinicName, key_id: Annotated[UUID, typer.Argument()
         administration.disable(db, found[0], parts.now())
 
 
+def _serve(application: FastAPI, host: str, port: int) -> None:
+    import uvicorn
+
+    # The access log would hold the tokens of patients' links.
+    uvicorn.run(application, host=host, port=port, access_log=False, log_level="warning")
+
+
+def _serve_and_send(application: FastAPI, running: Worker, host: str, port: int) -> None:
+    thread = threading.Thread(target=running.run, name="worker")
+    thread.start()
+    try:
+        _serve(application, host, port)
+    finally:
+        running.stop()
+        thread.join()
+
+
+def _welcome(parts: Parts) -> None:
+    """Say where to look; with an empty database make a sample clinic and show its key, once."""
+    typer.echo(f"Pretend phones and mailboxes: {parts.settings.public_url}/sandbox", err=True)
+    typer.echo(f"API:                          {parts.settings.public_url}/api/v1", err=True)
+    with parts.sessions.begin() as db:
+        if clinics.all_clinics(db):
+            return
+        clinic = administration.create_clinic(
+            db,
+            name="Bayou Needling",
+            time_zone="America/Chicago",
+            phone="281-555-0100",
+            sender="+12815550100",
+            now=parts.now(),
+        )
+        _, token = administration.create_api_key(db, clinic, name="sandbox", now=parts.now())
+    typer.echo("A sample clinic, Bayou Needling, was made. Its API key, shown once:", err=True)
+    typer.echo(token)
+
+
 def _parts() -> Parts:
     return join(read_settings())
 
@@ -214,6 +295,6 @@ def _clinic(db: Session, name: str) -> clinics.Clinic:
     return found
 
 
-def _fail(message: str) -> None:
+def _fail(message: str) -> NoReturn:
     typer.echo(message, err=True)
     sys.exit(1)

@@ -13,13 +13,16 @@ def system_now() -> datetime:
     return datetime.now(UTC)
 
 
-def fast_clock(anchor: datetime, speed: float, now: Clock = system_now) -> Clock:
+def fast_clock(
+    anchor: datetime, speed: float, now: Clock = system_now, *, start: datetime | None = None
+) -> Clock:
     """Return a clock that runs `speed` clinic seconds a second from `anchor` on (sandbox only).
 
-    Every process given the same anchor and speed tells the same time.
+    It shows `start` at `anchor`; left out, the same. Every process given the same tells one time.
     """
+    shown = start or anchor
 
     def clinic_now() -> datetime:
-        return anchor + (now() - anchor) * speed
+        return shown + (now() - anchor) * speed
 
     return clinic_now

@@ -28,6 +28,8 @@ class WebParts:
     engine: Engine
     sessions: Sessions
     now: Callable[[], datetime]
+    speed: float = 1
+    """Seconds of clinic time in a second; more than 1 only in the sandbox."""
 
 
 @dataclass(frozen=True)

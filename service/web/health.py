@@ -42,6 +42,6 @@ def _problems(parts: WebParts) -> list[str]:
             beat = newest_beat(db)
     except SQLAlchemyError:
         return ["the database does not answer"]
-    if beat is None or parts.now() - beat > OLDEST_BEAT:
+    if beat is None or parts.now() - beat > OLDEST_BEAT * parts.speed:
         return ["no worker has ticked for two minutes: start `aftercare worker`"]
     return []
