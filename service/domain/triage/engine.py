@@ -43,7 +43,13 @@ def _read(text: str, circumstances: Circumstances, rules: Rules) -> Reading:
         *_asked_back(scene, circumstances, text),
     )
     findings = with_remainder(
-        findings, scene, score, circumstances, text, settled=bool(letters) or opt_out
+        findings,
+        scene,
+        score,
+        circumstances,
+        text,
+        rules,
+        settled=bool(letters) or opt_out,
     )
     held = [finding for finding in findings if finding.dropped is None]
     level = highest(finding.level for finding in held)

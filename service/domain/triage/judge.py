@@ -289,6 +289,8 @@ def over(match: Match, scene: Scene) -> str | None:
         )
         if near and not set(cue.places) & set(match.places) and not _undone(cue, scene):
             return OVER
+    if match.family.level is not Level.EMERGENCY and _left_behind(match, scene):
+        return OVER_AT_SESSION
     for cue in scene.of(Role.OVER_AFTER):
         if not (cue.first > match.first and cue.last > match.last):
             continue
@@ -308,20 +310,32 @@ def over(match: Match, scene: Scene) -> str | None:
     return None
 
 
+def _left_behind(match: Match, scene: Scene) -> bool:
+    """ "some tingling that first night. 2": dated to the session, and the rest is good news."""
+    sentences = scene.layout.sentences
+    dated = any(sentences[m.first] == sentences[match.first] for m in scene.of(Role.AT_SESSION))
+    well = any(
+        not set(news.places) & set(match.places)
+        for news in scene.of(Role.EXPECTED)
+        if news.family.category == "better" and denied(news, scene) is None
+    )
+    goes_on = any(
+        sentences[still.first] == sentences[match.first]
+        and not set(still.places) & set(match.places)
+        for still in scene.of(Role.STILL)
+    )
+    return dated and well and not goes_on
+
+
 def _about_something_else(match: Match, cue: Match, scene: Scene) -> bool:
     """ "hand is numb, the soreness is gone": what is gone has its own name."""
     between = range(match.last + 1, cue.first)
-    own_phrase = [
-        place for place in between if scene.layout.phrases[place] == scene.layout.phrases[cue.first]
-    ]
-    if scene.layout.phrases[match.last] == scene.layout.phrases[cue.first]:
+    phrases = scene.layout.phrases
+    own_phrase = [place for place in between if phrases[place] == phrases[cue.first]]
+    if phrases[match.last] == phrases[cue.first]:
         return any(scene.satisfies(place, "pain") for place in between)
-    return any(
-        scene.satisfies(place, "pain")
-        or scene.satisfies(place, "body")
-        or scene.satisfies(place, "person_subject")
-        for place in own_phrase
-    )
+    named = ("pain", "body", "person_subject")
+    return any(scene.satisfies(place, word) for place in own_phrase for word in named)
 
 
 def _undone(cue: Match, scene: Scene) -> bool:

@@ -134,7 +134,7 @@ def _respelt(word: str) -> list[str]:
     candidates = []
     twice = _RUN.sub(r"\1\1", word)
     once = _RUN.sub(r"\1", word)
-    candidates += [spelling for spelling in (twice, once) if spelling != word]
+    candidates += [spelling for spelling in (once, twice) if spelling != word]
     for spelling in candidates.copy() or [word]:
         if spelling.endswith("in"):
             candidates.append(spelling + "g")

@@ -15,7 +15,14 @@ from service.domain.triage.judge import OTHER_PERSON, denied, hypothetical, of_o
 from service.domain.triage.normalise import MAX_CHARACTERS
 from service.domain.triage.numbers import Score
 from service.domain.triage.readings import Circumstances, Finding
-from service.domain.triage.rules import Role
+from service.domain.triage.rules import Role, Rules
+from service.domain.triage.worry import (
+    EMERGENCY_FROM,
+    ROUTINE_FROM,
+    URGENT_FROM,
+    most_worrying,
+    worry_of,
+)
 from service.domain.values import Level
 
 _TELLING = 6
@@ -29,6 +36,7 @@ def with_remainder(
     score: Score,
     circumstances: Circumstances,
     text: str,
+    rules: Rules,
     *,
     settled: bool,
 ) -> tuple[Finding, ...]:
@@ -43,19 +51,47 @@ def with_remainder(
         more.append(Finding("unclear", Level.ROUTINE, "too crowded to read whole", *whole))
     good = score.value is not None or _says_well(scene, circumstances)
     more.extend(_about_others(findings, good))
-    if any(finding.dropped is None for finding in (*findings, *more)):
-        return (*findings, *more)
-    said = (
-        good
-        or settled
-        or bool(scene.of(Role.THANKS, Role.NO_ANSWER))
-        or any(finding.dropped for finding in findings)
-    )
-    if not said:
-        more.append(_not_understood(scene, circumstances, whole))
-    elif not settled:
-        more.extend(_half_understood(scene, score))
-    return (*findings, *more)
+    if not any(finding.dropped is None for finding in (*findings, *more)):
+        said = (
+            good
+            or settled
+            or bool(scene.of(Role.THANKS, Role.NO_ANSWER))
+            or any(finding.dropped for finding in findings)
+        )
+        if not said:
+            more.append(_not_understood(scene, circumstances, whole))
+        elif not settled:
+            more.extend(_half_understood(scene, score))
+    together = (*findings, *more)
+    return together if settled else (*together, *_worrying(together, scene, rules, whole))
+
+
+def _worrying(
+    findings: Sequence[Finding],
+    scene: Scene,
+    rules: Rules,
+    whole: tuple[int, int],
+) -> list[Finding]:
+    """Raise what is unclear, or seems fine, by the weight of its words; never anything lower."""
+    held = [finding for finding in findings if finding.dropped is None]
+    unclear = any(finding.category == "unclear" for finding in held)
+    if any(finding.level.rank < Level.ROUTINE.rank for finding in held) or (held and not unclear):
+        return []
+    level = _level_by_worry(scene, rules, unclear)
+    if level is Level.OK:
+        return []
+    cue = f"worrying words: {most_worrying(scene, rules.weights)}"
+    return [Finding("unclear", level, cue, *whole)]
+
+
+def _level_by_worry(scene: Scene, rules: Rules, unclear: bool) -> Level:
+    worry = worry_of(scene, rules.weights)
+    if not unclear:
+        return Level.ROUTINE if worry >= ROUTINE_FROM else Level.OK
+    if worry < URGENT_FROM:
+        return Level.OK
+    emergency = worry_of(scene, rules.emergency_weights) >= EMERGENCY_FROM
+    return Level.EMERGENCY if emergency else Level.URGENT
 
 
 def _says_well(scene: Scene, circumstances: Circumstances) -> bool:

@@ -101,6 +101,9 @@ class Rules:
     emoji: Mapping[str, str]
     lexicon: Lexicon = field(repr=False)
     index: Mapping[str, tuple[Candidate, ...]] = field(repr=False)
+    weights: Mapping[str, float] = field(default_factory=dict, repr=False)
+    """How worrying words are where no cue is found; see `worry`."""
+    emergency_weights: Mapping[str, float] = field(default_factory=dict, repr=False)
 
 
 CONTEXT_CLASSES = (
@@ -131,6 +134,8 @@ def _rules(documents: Iterable[dict[str, Any]], digest: str) -> Rules:
     emoji: dict[str, str] = {}
     plain: set[str] = set()
     families: list[Family] = []
+    weights: dict[str, float] = {}
+    emergency_weights: dict[str, float] = {}
     version = "0"
     for document in documents:
         version = document.get("version", version)
@@ -139,6 +144,8 @@ def _rules(documents: Iterable[dict[str, Any]], digest: str) -> Rules:
         for word, spellings in document.get("slips", {}).items():
             slips.update(dict.fromkeys(spellings.split(), word))
         emoji.update(document.get("emoji", {}))
+        weights.update(document.get("weights", {}))
+        emergency_weights.update(document.get("emergency_weights", {}))
         plain.update(document.get("plain", "").split())
         families.extend(_family(entry) for entry in document.get("families", ()))
     atoms = {
@@ -158,7 +165,14 @@ def _rules(documents: Iterable[dict[str, Any]], digest: str) -> Rules:
         classes.get("often_misspelt", ()),
     )
     return Rules(
-        f"{version}+{digest}", tuple(families), classes, emoji, lexicon, _index(families, classes)
+        version=f"{version}+{digest}",
+        families=tuple(families),
+        classes=classes,
+        emoji=emoji,
+        lexicon=lexicon,
+        index=_index(families, classes),
+        weights=weights,
+        emergency_weights=emergency_weights,
     )
 
 

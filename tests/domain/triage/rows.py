@@ -5,16 +5,22 @@ from hashlib import sha256
 from pathlib import Path
 
 DATA = Path(__file__).parent / "data"
+_DEVELOPMENT = ("replies.jsonl", "variety_en.jsonl", "variety_es.jsonl")
 
 
 def labelled_rows() -> list[dict]:
-    """Every labelled reply, in the order of its files."""
-    return [
-        json.loads(line)
-        for path in sorted(DATA.glob("*.jsonl"))
-        for line in path.read_text(encoding="utf-8").splitlines()
-        if line.strip()
-    ]
+    """Every labelled reply the cues were developed with, and those held back from it."""
+    return [row for name in _DEVELOPMENT for row in _rows(DATA / name)]
+
+
+def fresh_rows() -> list[dict]:
+    """Replies written by independent hands, measured before anything was learnt from them."""
+    return [row for path in sorted(DATA.glob("fresh_*.jsonl")) for row in _rows(path)]
+
+
+def _rows(path: Path) -> list[dict]:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines if line.strip()]
 
 
 def held_back(row: dict) -> bool:

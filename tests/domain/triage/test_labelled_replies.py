@@ -37,9 +37,9 @@ def test_the_replies_the_cues_were_written_from_are_read_rightly(measure, least)
 @pytest.mark.parametrize(
     ("measure", "least"),
     [
-        ("emergency_found", 0.50),
-        ("red_found", 0.76),
-        ("level_accepted", 0.72),
+        ("emergency_found", 0.55),
+        ("red_found", 0.90),
+        ("level_accepted", 0.76),
         ("emergency_precision", 0.95),
         ("score_exact", 0.98),
     ],
@@ -48,11 +48,11 @@ def test_replies_held_back_are_read_no_worse_than_before(measure, least):
     assert share(True, measure) >= least
 
 
-@pytest.mark.parametrize(("held", "most"), [(False, 0.012), (True, 0.10)])
+@pytest.mark.parametrize(("held", "most"), [(False, 0.01), (True, 0.04)])
 def test_red_replies_are_rarely_called_fine(held, most):
     assert share(held, "red_called_ok") <= most
 
 
-@pytest.mark.parametrize(("held", "most"), [(False, 0.06), (True, 0.20)])
+@pytest.mark.parametrize(("held", "most"), [(False, 0.06), (True, 0.22)])
 def test_fine_replies_rarely_raise_an_alarm(held, most):
     assert share(held, "false_alarms") <= most

@@ -80,5 +80,5 @@ def test_a_change_of_rules_lists_what_would_change(tmp_path):
 
     changed = differences([row("my hand is numb"), row("2")], load_rules(), fewer)
 
-    assert [each["old"]["level"] for each in changed] == ["urgent"]
+    assert [each["old"]["flags"] for each in changed] == [["nerve"]]
     assert fewer.version != load_rules().version
