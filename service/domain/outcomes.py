@@ -100,6 +100,9 @@ class NextStep:
     effects: frozenset[Effect] = frozenset()
 
 
+TRY_AGAIN = "To be tried again: "
+"""Stands before the reason of a message that was refused and is planned once more."""
+
 FIRST_WAIT = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(minutes=15)
 BOUNCE_WAIT = timedelta(minutes=30)
@@ -170,7 +173,7 @@ def _after_failure(
         return NextStep(ended, meaning.reason, None, effects | _instead(meaning.cause, sending))
     # The address may be well when it is tried again; a sender that may not send is stopped now.
     effects = effects if meaning.cause is Cause.SENDER else frozenset()
-    return NextStep(MessageState.PLANNED, f"To be tried again: {meaning.reason}", retry_at, effects)
+    return NextStep(MessageState.PLANNED, f"{TRY_AGAIN}{meaning.reason}", retry_at, effects)
 
 
 def _instead(cause: Cause, sending: Sending) -> frozenset[Effect]:

@@ -15,11 +15,12 @@ import structlog
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from service.domain.outcomes import Outcome, Refused, Unclear
+from service.domain.outcomes import NextStep, Outcome, Refused, Unclear
 from service.domain.values import Channel, MessageState
 from service.gateways.ports import Gateway, Outgoing
+from service.pathway.consequences import carry_out
 from service.pathway.rounds import Compose, Pace, Ready, Round, take_round
-from service.pathway.verdicts import GRACE, Attempt, Judge, Step, carry_out, step_after, verdict
+from service.pathway.verdicts import GRACE, Attempt, failed_of, verdict
 from service.store import claims
 from service.store.claims import WrittenOutcome
 from service.store.engine import Sessions
@@ -77,7 +78,6 @@ class Dispatcher:
         now: Callable[[], datetime],
         compose: Compose,
         rejudge: Rejudge,
-        judge: Judge = step_after,
         tempo: Tempo | None = None,
     ) -> None:
         self._sessions = sessions
@@ -85,7 +85,6 @@ class Dispatcher:
         self._now = now
         self._compose = compose
         self._rejudge = rejudge
-        self._judge = judge
         self._tempo = tempo or Tempo()
         self._pace = Pace(
             self._clinic_time(self._tempo.ahead), self._clinic_time(self._tempo.lease)
@@ -249,8 +248,8 @@ class Dispatcher:
         for attempt in attempts:
             row, step = self._verdict(attempt)
             rows.append(row)
-            if step is not None:
-                carry_out(db, attempt, step)
+            if step is not None and step.effects:
+                carry_out(db, failed_of(attempt.claim, step.reason), step.effects, attempt.at)
         claims.write_outcomes(db, rows)
 
     def _write_alone(self, attempt: Attempt) -> None:
@@ -263,13 +262,13 @@ class Dispatcher:
             with self._sessions.begin() as db:
                 self._write_all(db, [odd])
 
-    def _verdict(self, attempt: Attempt) -> tuple[WrittenOutcome, Step | None]:
-        row, step = verdict(attempt, self._judge)
+    def _verdict(self, attempt: Attempt) -> tuple[WrittenOutcome, NextStep | None]:
+        row, step = verdict(attempt)
         if row.state is MessageState.UNKNOWN:
             row = replace(row, ask_at=attempt.at + GRACE * self._tempo.speed)
         if attempt.outcome == _ABANDONED:
             # It never left: it is as it was, and is claimed again or judged again.
-            row = replace(row, state=MessageState.PLANNED, send_at=attempt.claim.send_at)
+            return replace(row, state=MessageState.PLANNED, send_at=attempt.claim.send_at), None
         return row, step
 
     def _in_database(self, work: Callable[..., _T], *given: object) -> asyncio.Future[_T]:

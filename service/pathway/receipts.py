@@ -7,15 +7,11 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from service.domain.deadlines import flag_deadline
-from service.domain.outcomes import Effect, NextStep, Sending, Undelivered, next_step
+from service.domain.outcomes import Sending, Undelivered, next_step
 from service.domain.receipts import climbs
-from service.domain.values import FlagState, Level, MessageState
-from service.pathway.optouts import opt_out
-from service.store.clinics import Clinic
-from service.store.flags import Flag
+from service.domain.values import MessageState
+from service.pathway.consequences import Failed, carry_out
 from service.store.messages import Message
-from service.store.patients import Address
 
 _MAY_REPORT = frozenset(
     {
@@ -69,42 +65,18 @@ def _follow_up(
     db: Session, message: Message, status: str, error_code: int | None, now: datetime
 ) -> None:
     """Do what a message that did not arrive asks for."""
-    clinic = db.get_one(Clinic, message.clinic_id)
     # Nothing that the provider once took is sent again by itself, as if it were no longer useful:
     # a late report on the first copy could not be told from one on the second. A person is told.
     sending = Sending(message.kind, message.channel, message.attempts, useful_until=now)
     step = next_step(Undelivered(error_code, status), sending, now=now, jitter=0)
     message.reason = step.reason
-    address = db.get_one(Address, message.address_id, with_for_update=True)
-    if Effect.RECORD_OPT_OUT in step.effects:
-        opt_out(db, address, "provider", now)
-    if Effect.MARK_LANDLINE in step.effects:
-        address.landline_at = address.landline_at or now
-    if Effect.MARK_FAILING in step.effects:
-        address.failing_since = address.failing_since or now
-        address.failing_because = step.reason
-    if Effect.STOP_SENDER in step.effects and clinic.sending_stopped_at is None:
-        clinic.sending_stopped_at, clinic.sending_stopped_because = now, step.reason
-    if Effect.STAFF_TASK in step.effects:
-        _tell_a_person(db, message, clinic, step, now)
-
-
-def _tell_a_person(
-    db: Session, message: Message, clinic: Clinic, step: NextStep, now: datetime
-) -> None:
-    db.add(
-        Flag(
-            clinic_id=message.clinic_id,
-            patient_id=message.patient_id,
-            session_id=message.session_id,
-            message_id=message.id,
-            kind="undelivered",
-            level=Level.ROUTINE,
-            categories=[message.key],
-            reason=f"A message did not arrive: {step.reason}",
-            raised_at=now,
-            due_at=flag_deadline(Level.ROUTINE, now, clinic.facts()),
-            state=FlagState.OPEN,
-            escalate_at=now,
-        )
+    failed = Failed(
+        id=message.id,
+        clinic_id=message.clinic_id,
+        address_id=message.address_id,
+        patient_id=message.patient_id,
+        session_id=message.session_id,
+        key=message.key,
+        reason=step.reason,
     )
+    carry_out(db, failed, step.effects, now)

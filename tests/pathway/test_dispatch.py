@@ -20,6 +20,7 @@ from service.pathway.rounds import Composed
 from service.store.claims import Claim, expire_leases
 from service.store.clinics import Clinic
 from service.store.engine import Sessions
+from service.store.flags import Flag
 from service.store.messages import Message
 from service.store.patients import Address
 from tests.doubles import RecordingGateway, RunningClock
@@ -71,7 +72,7 @@ def test_a_due_message_is_handed_over_and_written_down(sessions: Sessions) -> No
     row = stored(sessions, message_id)
     assert (row.state, row.reason, row.provider_status, row.segments) == (
         MessageState.ACCEPTED,
-        "accepted by the provider",
+        "The provider has taken it.",
         "queued",
         1,
     )
@@ -200,7 +201,10 @@ def test_a_later_try_that_would_be_too_late_is_a_refusal(sessions: Sessions) -> 
     [message_id] = planned(sessions, send_before=NOON + timedelta(seconds=20))
     send_all(sessions, answering(Refused(20429, "too many requests", retry_after=30)))
     row = stored(sessions, message_id)
-    assert (row.state, row.reason) == (MessageState.REFUSED, "too many requests")
+    assert (row.state, row.reason) == (
+        MessageState.REFUSED,
+        "The provider asked us to slow down.",
+    )
 
 
 def test_a_refused_message_is_not_tried_again(sessions: Sessions) -> None:
@@ -209,7 +213,7 @@ def test_a_refused_message_is_not_tried_again(sessions: Sessions) -> None:
     row = stored(sessions, message_id)
     assert (row.state, row.reason, row.error_code) == (
         MessageState.REFUSED,
-        "not a number",
+        "This is not a phone number.",
         21211,
     )
 
@@ -223,12 +227,31 @@ def test_the_provider_knowing_of_an_opt_out_opts_the_address_out(sessions: Sessi
     assert address.opted_out_at is not None
 
 
+def test_an_opt_out_at_the_provider_cancels_what_else_is_planned(sessions: Sessions) -> None:
+    [_] = planned(sessions)
+    with sessions.begin() as db:
+        clinic, address = db.scalars(select(Clinic)).one(), db.scalars(select(Address)).one()
+        tomorrow = NOON + timedelta(days=1)
+        later = a_message(db, clinic, address, key="tip_72h", send_at=tomorrow).id
+    send_all(sessions, answering(Refused(21610, "unsubscribed")))
+    assert stored(sessions, later).state is MessageState.CANCELLED
+
+
+def test_a_check_in_that_is_finally_refused_becomes_a_phone_task(sessions: Sessions) -> None:
+    [message_id] = planned(sessions)
+    send_all(sessions, answering(Refused(21211, "not a number")))
+    with sessions() as db:
+        flag = db.scalars(select(Flag)).one()
+    assert (flag.message_id, flag.kind) == (message_id, "undelivered")
+    assert "not a phone number" in flag.reason
+
+
 def test_a_refused_sender_stops_the_clinic_and_keeps_its_messages(sessions: Sessions) -> None:
     [message_id] = planned(sessions)
     send_all(sessions, answering(Refused(20003, "wrong credentials")))
     with sessions() as db:
         clinic = db.scalars(select(Clinic)).one()
-    assert clinic.sending_stopped_because == "wrong credentials"
+    assert clinic.sending_stopped_because == "The provider does not accept our password."
     assert stored(sessions, message_id).state is MessageState.PLANNED
 
 

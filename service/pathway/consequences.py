@@ -1,0 +1,95 @@
+"""What a failed message means beyond its own row: for its address, its clinic and its people."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.domain.deadlines import flag_deadline
+from service.domain.outcomes import Effect
+from service.domain.values import FlagState, Level
+from service.pathway.optouts import lock_address, opt_out
+from service.store import audit
+from service.store.clinics import Clinic
+from service.store.flags import Flag
+
+UNDELIVERED = "undelivered"
+"""The kind of the flag that asks a person to phone instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The message that failed, and why in plain words."""
+
+    id: UUID
+    clinic_id: UUID
+    address_id: UUID
+    patient_id: UUID | None
+    session_id: UUID | None
+    key: str
+    reason: str
+
+
+def carry_out(db: Session, failed: Failed, effects: Set[Effect], now: datetime) -> None:
+    """Do all that a failure asks for, in the transaction that records the failure."""
+    address = lock_address(db, failed.address_id)
+    if Effect.RECORD_OPT_OUT in effects and opt_out(db, address, "provider", now):
+        _note(db, failed, "opted_out_at_provider", now)
+    if Effect.MARK_LANDLINE in effects and address.landline_at is None:
+        address.landline_at = now
+        _note(db, failed, "landline_found", now)
+    if Effect.MARK_FAILING in effects and address.failing_since is None:
+        address.failing_since, address.failing_because = now, failed.reason
+    if Effect.STOP_SENDER in effects:
+        _stop_sender(db, failed, now)
+    if Effect.STAFF_TASK in effects or Effect.EMAIL_INSTEAD in effects:
+        # The protocol would send an email first; until emails go out, a person phones.
+        _ask_for_a_call(db, failed, now)
+
+
+def _stop_sender(db: Session, failed: Failed, now: datetime) -> None:
+    clinic = db.get_one(Clinic, failed.clinic_id, with_for_update=True)
+    if clinic.sending_stopped_at is None:
+        clinic.sending_stopped_at, clinic.sending_stopped_because = now, failed.reason
+        _note(db, failed, "sending_stopped", now)
+
+
+def _ask_for_a_call(db: Session, failed: Failed, now: datetime) -> None:
+    known = select(Flag.id).where(Flag.message_id == failed.id, Flag.kind == UNDELIVERED)
+    if db.scalar(known) is not None:
+        return
+    clinic = db.get_one(Clinic, failed.clinic_id)
+    db.add(
+        Flag(
+            clinic_id=failed.clinic_id,
+            patient_id=failed.patient_id,
+            session_id=failed.session_id,
+            message_id=failed.id,
+            kind=UNDELIVERED,
+            level=Level.ROUTINE,
+            categories=[failed.key],
+            reason=f"A message did not arrive: {failed.reason}",
+            raised_at=now,
+            due_at=flag_deadline(Level.ROUTINE, now, clinic.facts()),
+            state=FlagState.OPEN,
+            escalate_at=now,
+        )
+    )
+    db.flush()
+
+
+def _note(db: Session, failed: Failed, action: str, now: datetime) -> None:
+    audit.record(
+        db,
+        clinic_id=failed.clinic_id,
+        at=now,
+        actor="provider",
+        action=action,
+        subject=f"message:{failed.id}",
+        reason=failed.reason,
+    )
