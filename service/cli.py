@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from typing import Annotated, NoReturn
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
 from uuid import UUID
 
 import typer
@@ -126,6 +128,30 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
         _serve_and_send(site(parts, pretend, pages), make_worker(parts, pretend), host, port)
 
 
+@app.command()
+def triage(
+    file: Annotated[
+        Path | None, typer.Argument(help="JSON lines; standard input if absent.")
+    ] = None,
+    *,
+    evaluate: Annotated[bool, typer.Option(help="Print figures for labelled lines.")] = False,
+) -> None:
+    """Read replies, one JSON object a line, and write how each was read, in the same order."""
+    from service.domain.triage import evaluation, lines
+
+    with file.open(encoding="utf-8") if file else nullcontext(sys.stdin) as source:
+        rows = _numbered_rows(source)
+        number = 0
+        try:
+            if evaluate:
+                typer.echo(json.dumps(evaluation.evaluate(row for _, row in rows)))
+                return
+            for number, row in rows:
+                typer.echo(json.dumps(lines.answer_line(row), ensure_ascii=False))
+        except lines.RowError as error:
+            _fail(f"line {number}: {error}." if number else f"A line is not a reply: {error}.")
+
+
 @clinic_app.command("create")
 def clinic_create(
     name: Annotated[str, typer.Option(help="As patients know it; 20 characters fit best.")],
@@ -233,6 +259,19 @@ def api_key_disable(clinic: ClinicName, key_id: Annotated[UUID, typer.Argument()
         if not found:
             raise administration.NotPossible("key-id: this clinic has no key with that id.")
         administration.disable(db, found[0], parts.now())
+
+
+def _numbered_rows(source: Iterable[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, line in enumerate(source, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError:
+            _fail(f"line {number}: is not JSON.")
+        if not isinstance(row, dict):
+            _fail(f"line {number}: is not a JSON object.")
+        yield number, row
 
 
 def _serve(application: FastAPI, host: str, port: int) -> None:

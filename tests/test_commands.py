@@ -1,5 +1,6 @@
 """The commands set a clinic up, and say in one line what a person can mend."""
 
+import json
 import os
 import subprocess
 import sys
@@ -94,3 +95,37 @@ def test_a_wrong_setting_stops_the_start_by_name(aftercare):
 
     assert result.returncode == 1
     assert "AFTERCARE_SPEED" in result.stderr
+
+
+def test_replies_are_read_in_the_order_they_came(aftercare, tmp_path: Path):
+    rows = [
+        {"id": "1", "lang": "en", "checkin": "48h", "baseline": 5, "text": "its a 3, better"},
+        {"id": "2", "lang": "es", "checkin": "none", "text": "me falta el aire"},
+    ]
+    (tmp_path / "replies.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+
+    result = aftercare("triage", "replies.jsonl")
+
+    read = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [(row["id"], row["level"]) for row in read] == [("1", "ok"), ("2", "emergency")]
+    assert (read[0]["score"], read[1]["flags"]) == (3, ["breathing"])
+    assert set(read[0]) == {"id", "level", "flags", "score", "opt_out", "evidence"}
+
+
+def test_labelled_replies_give_figures(aftercare, tmp_path: Path):
+    row = {"id": "1", "lang": "en", "checkin": "none", "text": "cant breathe", "score": None}
+    row |= {"level": "emergency", "accept": ["emergency"], "flags": ["breathing"], "opt_out": False}
+    (tmp_path / "replies.jsonl").write_text(json.dumps(row))
+
+    result = aftercare("triage", "--evaluate", "replies.jsonl")
+
+    assert json.loads(result.stdout)["figures"]["emergency_found"]["share"] == 1.0
+
+
+def test_a_line_that_is_no_reply_is_named(aftercare, tmp_path: Path):
+    (tmp_path / "replies.jsonl").write_text('{"id": "1"}')
+
+    result = aftercare("triage", "replies.jsonl")
+
+    assert result.returncode == 1
+    assert "line 1" in result.stderr
