@@ -6,9 +6,10 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 from uuid import UUID
@@ -29,6 +30,7 @@ from service.app import (
     twilio_account,
 )
 from service.app import worker as make_worker
+from service.domain.triage.lines import RowError
 from service.domain.values import Role
 from service.pathway import administration
 from service.settings import WrongSetting, read_settings, unsafe_for_live
@@ -141,15 +143,12 @@ def triage(
 
     with file.open(encoding="utf-8") if file else nullcontext(sys.stdin) as source:
         rows = _numbered_rows(source)
-        number = 0
-        try:
-            if evaluate:
-                typer.echo(json.dumps(evaluation.evaluate(row for _, row in rows)))
-                return
-            for number, row in rows:
-                typer.echo(json.dumps(lines.answer_line(row), ensure_ascii=False))
-        except lines.RowError as error:
-            _fail(f"line {number}: {error}." if number else f"A line is not a reply: {error}.")
+        if evaluate:
+            typer.echo(json.dumps(_on_one_line(0, lambda: evaluation.evaluate(r for _, r in rows))))
+            return
+        for number, row in rows:
+            answer = _on_one_line(number, partial(lines.answer_line, row))
+            typer.echo(json.dumps(answer, ensure_ascii=False))
 
 
 @clinic_app.command("create")
@@ -259,6 +258,14 @@ def api_key_disable(clinic: ClinicName, key_id: Annotated[UUID, typer.Argument()
         if not found:
             raise administration.NotPossible("key-id: this clinic has no key with that id.")
         administration.disable(db, found[0], parts.now())
+
+
+def _on_one_line(number: int, read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return what `read` returns; a row that is no reply is one line for a person to mend."""
+    try:
+        return read()
+    except RowError as error:
+        _fail(f"line {number}: {error}." if number else f"A line is not a reply: {error}.")
 
 
 def _numbered_rows(source: Iterable[str]) -> Iterator[tuple[int, dict[str, Any]]]:
