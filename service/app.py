@@ -23,10 +23,13 @@ from service.gateways.twilio_lookups import TwilioLookUps
 from service.gateways.twilio_sms import TWILIO_API_URL, TwilioAccount, TwilioGateway
 from service.pathway.composing import composer
 from service.pathway.dispatch import Dispatcher, Tempo
+from service.pathway.escalation import tell_staff
 from service.pathway.lateness import judge_again
+from service.pathway.missed_texts import fetch_missed_texts
 from service.pathway.receipts import record_receipt
 from service.pathway.rules import Rules
 from service.pathway.settling import settle_unknown
+from service.pathway.silence import raise_silences
 from service.sandbox.mailbox import Mailbox
 from service.sandbox.pages import router as sandbox_pages
 from service.sandbox.phone_exchange import OptOuts
@@ -115,7 +118,7 @@ def worker(parts: Parts, account: TwilioAccount) -> Worker:
         rejudge=judge_again,
         tempo=Tempo(speed=settings.speed),
     )
-    look_ups = TwilioLookUps(account)
+    look_ups, rules = TwilioLookUps(account), reply_rules()
 
     def chain_audit() -> None:
         with parts.sessions.begin() as db:
@@ -123,6 +126,13 @@ def worker(parts: Parts, account: TwilioAccount) -> Worker:
 
     duties = [
         Duty("settling", 30.0, lambda: settle_unknown(parts.sessions, look_ups, now())),
+        Duty("escalation", 5.0, lambda: tell_staff(parts.sessions, now())),
+        Duty(
+            "missed texts",
+            60.0,
+            lambda: fetch_missed_texts(parts.sessions, look_ups, rules, now()),
+        ),
+        Duty("silences", 60.0, lambda: raise_silences(parts.sessions, now())),
         Duty("audit", 10.0, chain_audit),
     ]
     name = f"{socket.gethostname()}:{os.getpid()}"

@@ -15,6 +15,7 @@ from service.store.base import Base, HasId, enum_column
 from service.store.secrets import SealedJSON
 
 _PLANNED = text("state = 'planned'")
+_UNANSWERED = text("kind = 'checkin' AND answered_at IS NULL")
 _SCHEDULED = text("kind NOT IN ('reply', 'notice')")
 
 
@@ -70,6 +71,13 @@ class Message(HasId, Base):
             "ask_at",
             postgresql_where=text("state = 'unknown'"),
             sqlite_where=text("state = 'unknown'"),
+        ),
+        # Check-ins and nudges that nobody answered: silence becomes a phone task.
+        Index(
+            "ix_message_unanswered",
+            "send_at",
+            postgresql_where=_UNANSWERED,
+            sqlite_where=_UNANSWERED,
         ),
         Index(None, "session_id"),
         Index(None, "address_id", "created_at"),

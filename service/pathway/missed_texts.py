@@ -1,0 +1,73 @@
+"""Texts whose webhook never reached us are fetched from the provider's list (`reliability` I3)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy.orm import Session
+
+from service.domain.values import Channel
+from service.gateways.ports import InboundLookUp, ProviderUnavailable, ReceivedMessage
+from service.pathway.replies import Incoming, receive
+from service.pathway.rules import Rules
+from service.store.clinics import all_clinics, clinic_written_to
+from service.store.engine import Sessions
+from service.store.workers import bookmark, move_bookmark
+
+BOOKMARK = "inbound_texts"
+OVERLAP = timedelta(minutes=10)
+"""Looked at again each time: the list may show a text later than its time says."""
+FIRST_LOOK = timedelta(days=1)
+_log = structlog.get_logger()
+
+
+def fetch_missed_texts(
+    sessions: Sessions, provider: InboundLookUp, rules: Rules, now: datetime
+) -> int:
+    """Store every text in the provider's list that is not in ours; return how many there were.
+
+    Each is a transaction of its own; the bookmark moves only after the last. When the provider
+    cannot be asked, nothing moves and the next look asks for the same time again.
+    """
+    with sessions.begin() as db:
+        since = (bookmark(db, BOOKMARK) or now - FIRST_LOOK) - OVERLAP
+        numbers = [
+            number
+            for clinic in all_clinics(db)
+            for number in (clinic.inbound_number or clinic.sender,)
+            if number is not None and number.startswith("+")
+        ]
+    if not numbers:
+        return 0
+    found = 0
+    try:
+        for text in provider.received_since(since, numbers):
+            with sessions.begin() as db:
+                found += _store(db, text, rules)
+    except ProviderUnavailable:
+        _log.warning("missed_texts_not_fetched")
+        return found
+    with sessions.begin() as db:
+        move_bookmark(db, BOOKMARK, now)
+    if found:
+        _log.warning("missed_texts_fetched", count=found)
+    return found
+
+
+def _store(db: Session, text: ReceivedMessage, rules: Rules) -> bool:
+    clinic = clinic_written_to(db, text.recipient)
+    if clinic is None:
+        return False
+    # The list tells how many photos there are, not where they lie.
+    media = ({"url": "", "type": "unknown"},) * text.num_media
+    incoming = Incoming(
+        channel=Channel.SMS,
+        provider="twilio",
+        provider_ref=text.ref,
+        sender_address=text.sender,
+        body=text.body,
+        media=media,
+        received_at=text.received_at,
+    )
+    return receive(db, clinic, incoming, rules) is not None

@@ -1,0 +1,93 @@
+"""Patients who answered neither check-in become phone tasks: silence is never taken for "fine"."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Select, exists, select
+from sqlalchemy.orm import Session, aliased
+
+from service.domain.deadlines import flag_deadline, next_opening
+from service.domain.values import FlagState, Level, MessageKind, MessageState
+from service.store import audit
+from service.store.clinics import Clinic
+from service.store.engine import Sessions
+from service.store.flags import Flag
+from service.store.messages import Message
+
+WAIT = timedelta(hours=24)
+"""After the last nudge (`clinical-protocol` A, `no_reply_task`)."""
+_LAST_NUDGE = "nudge_96h"
+_LOOK_BACK = timedelta(days=7)
+"""A worker that was away for longer leaves older silences as they are."""
+
+NO_ANSWER = "no_answer"
+_NOT_SENT = (MessageState.PLANNED, MessageState.CLAIMED, MessageState.CANCELLED)
+
+
+def raise_silences(sessions: Sessions, now: datetime, *, limit: int = 100) -> int:
+    """Raise a phone task for each session whose last nudge stayed unanswered; return how many."""
+    with sessions.begin() as db:
+        nudges = db.scalars(_unanswered(now, limit)).all()
+        for nudge in nudges:
+            _raise(db, nudge, now)
+        return len(nudges)
+
+
+def _unanswered(now: datetime, limit: int) -> Select[Message]:
+    """The last nudges that went out, or should have, a day ago, with no answer and no task yet."""
+    checkin = aliased(Message)
+    answered = exists().where(
+        checkin.session_id == Message.session_id,
+        checkin.kind == MessageKind.CHECKIN,
+        checkin.answered_at.is_not(None),
+    )
+    known = exists().where(Flag.message_id == Message.id, Flag.kind == NO_ANSWER)
+    return (
+        select(Message)
+        .where(
+            Message.kind == MessageKind.CHECKIN,
+            Message.answered_at.is_(None),
+            Message.key == _LAST_NUDGE,
+            Message.send_at <= now - WAIT,
+            Message.send_at > now - WAIT - _LOOK_BACK,
+            Message.state.not_in(_NOT_SENT),
+            ~answered,
+            ~known,
+        )
+        .order_by(Message.send_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=Message)
+    )
+
+
+def _raise(db: Session, nudge: Message, now: datetime) -> None:
+    clinic = db.get_one(Clinic, nudge.clinic_id)
+    facts = clinic.facts()
+    flag = Flag(
+        clinic_id=nudge.clinic_id,
+        patient_id=nudge.patient_id,
+        session_id=nudge.session_id,
+        message_id=nudge.id,
+        kind=NO_ANSWER,
+        level=Level.ROUTINE,
+        categories=["no_reply"],
+        reason="Neither check-in was answered: phone the patient.",
+        raised_at=now,
+        due_at=flag_deadline(Level.ROUTINE, now, facts),
+        state=FlagState.OPEN,
+        # A task for business hours: nobody is told of it at night.
+        escalate_at=next_opening(now, facts),
+    )
+    db.add(flag)
+    db.flush()
+    audit.record(
+        db,
+        clinic_id=nudge.clinic_id,
+        at=now,
+        actor="worker",
+        action="flag_raised",
+        subject=f"flag:{flag.id}",
+        level=flag.level.value,
+        kind=NO_ANSWER,
+    )

@@ -1,0 +1,68 @@
+"""A text whose webhook was lost is read all the same, and once."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+
+from service.app import reply_rules
+from service.domain.values import Level
+from service.gateways.ports import ProviderUnavailable, ReceivedMessage
+from service.pathway.missed_texts import BOOKMARK, fetch_missed_texts
+from service.store.flags import Flag
+from service.store.replies import Reply
+from service.store.workers import bookmark
+from tests.make import NOON, a_clinic
+
+ANA = "+12815550123"
+
+
+class ListingProvider:
+    """A provider with these texts in its list; `broken` after the first."""
+
+    def __init__(self, *texts: ReceivedMessage, broken: bool = False) -> None:
+        self.texts = texts
+        self.broken = broken
+        self.asked: list[datetime] = []
+
+    def received_since(
+        self, since: datetime, recipients: Sequence[str] = ()
+    ) -> Iterator[ReceivedMessage]:
+        self.asked.append(since)
+        for text in self.texts:
+            if text.received_at >= since and text.recipient in recipients:
+                yield text
+            if self.broken:
+                raise ProviderUnavailable
+
+
+def a_text(number: int, body: str) -> ReceivedMessage:
+    return ReceivedMessage(f"SM{number}", ANA, "+12815550000", body, 0, NOON)
+
+
+def test_a_lost_emergency_raises_its_flag_once(sessions):
+    with sessions.begin() as db:
+        a_clinic(db)
+    provider = ListingProvider(a_text(1, "i cant breathe"))
+
+    assert fetch_missed_texts(sessions, provider, reply_rules(), NOON) == 1
+    assert fetch_missed_texts(sessions, provider, reply_rules(), NOON) == 0
+
+    with sessions.begin() as db:
+        assert db.scalars(select(Flag.level)).all() == [Level.EMERGENCY]
+        assert db.scalar(select(func.count()).select_from(Reply)) == 1
+
+
+def test_a_provider_that_breaks_off_is_asked_for_the_same_time_again(sessions):
+    with sessions.begin() as db:
+        a_clinic(db)
+    provider = ListingProvider(a_text(1, "ok"), a_text(2, "i cant breathe"), broken=True)
+
+    fetch_missed_texts(sessions, provider, reply_rules(), NOON)
+    provider.broken = False
+    fetch_missed_texts(sessions, provider, reply_rules(), NOON + timedelta(minutes=1))
+
+    assert provider.asked[1] - provider.asked[0] == timedelta(minutes=1)
+    with sessions.begin() as db:
+        assert db.scalar(select(func.count()).select_from(Reply)) == 2
+        assert bookmark(db, BOOKMARK) == NOON + timedelta(minutes=1)
