@@ -30,6 +30,7 @@ from service.app import (
     twilio_account,
 )
 from service.app import worker as make_worker
+from service.bench import bench_app
 from service.domain.triage.lines import RowError
 from service.domain.values import Role
 from service.pathway import administration
@@ -49,6 +50,7 @@ api_key_app = typer.Typer(no_args_is_help=True, help="Create, list and disable A
 app.add_typer(clinic_app, name="clinic")
 app.add_typer(staff_app, name="staff")
 app.add_typer(api_key_app, name="api-key")
+app.add_typer(bench_app, name="bench")
 
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
 Port = Annotated[int, typer.Option(min=1, max=65535)]

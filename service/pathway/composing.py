@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from service.domain.protocol import load_protocol
 from service.domain.slots import region_slots, spoken_time
-from service.domain.values import Channel, ClinicFacts, Language
+from service.domain.values import Channel, Language
 from service.domain.wording import SmsBody, load_texts, sms_body
 from service.gateways.ports import Outgoing
 from service.pathway.rounds import Compose, Composed
@@ -37,7 +37,16 @@ class Worded(typing.Protocol):
     def slots(self) -> Any: ...
 
 
-def text_of(worded: Worded, clinic: ClinicFacts, zone: ZoneInfo) -> SmsBody:
+class Named(typing.Protocol):
+    """A clinic, as its texts name it; the row itself will do, which is cheap where it is hot."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def phone(self) -> str: ...
+
+
+def text_of(worded: Worded, clinic: Named, zone: ZoneInfo) -> SmsBody:
     """Return the body of a text message; its times are told in `zone`.
 
     Raises `MissingSlot` when the wording needs what the clinic never gave, as its phone number.
@@ -56,7 +65,7 @@ def composer(public_url: str, now: Callable[[], datetime]) -> Compose:
     def compose(claim: Claim, clinic: Clinic) -> Composed:
         if claim.channel is not Channel.SMS or clinic.sender is None:
             raise NoWording(f"{claim.wording} has no {claim.channel} form that can be sent")
-        body = text_of(claim, clinic.facts(), ZoneInfo(clinic.time_zone))
+        body = text_of(claim, clinic, ZoneInfo(clinic.time_zone))
         return Composed(
             Outgoing(
                 id=claim.id,
@@ -74,7 +83,7 @@ def composer(public_url: str, now: Callable[[], datetime]) -> Compose:
     return compose
 
 
-def _slots(worded: Worded, clinic: ClinicFacts, zone: ZoneInfo) -> dict[str, str]:
+def _slots(worded: Worded, clinic: Named, zone: ZoneInfo) -> dict[str, str]:
     given: dict[str, str] = worded.slots or {}
     filled = {"clinic": clinic.name, "phone": clinic.phone}
     if "region" in given:

@@ -122,6 +122,8 @@ class Dispatcher:
             self._stopping = True
             running.written.set()
             await writer
+            for gateway in self._gateways.values():
+                await gateway.close()
             self._loop = None
             self._database.shutdown()
 

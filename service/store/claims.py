@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import (
     ColumnElement,
     and_,
-    bindparam,
     case,
     exists,
     literal,
     or_,
     select,
+    text,
     union_all,
     update,
 )
@@ -234,35 +235,57 @@ def skip_tips_of_the_flagged(db: Session, clinic_id: UUID, now: datetime, ahead:
     return _count(skipped)
 
 
+_OUTCOME_COLUMNS = {
+    "state": "text",
+    "reason": "text",
+    "send_at": "timestamptz",
+    "provider_ref": "text",
+    "provider_status": "text",
+    "error_code": "integer",
+    "segments": "integer",
+    "sent_at": "timestamptz",
+    "ask_at": "timestamptz",
+}
+_ROW_COLUMNS = {"id": "uuid", "token": "uuid"} | _OUTCOME_COLUMNS
+# One statement a batch: row by row, each would wait for its turn between the sends' own work.
+_ROWS_FROM_JSON = {
+    "sqlite": "(SELECT "  # noqa: S608  # made of the names above alone
+    + ", ".join(f"json_extract(value, '$.{name}') AS {name}" for name in _ROW_COLUMNS)
+    + " FROM json_each(:rows)) AS written",
+    "postgresql": "jsonb_to_recordset(CAST(:rows AS jsonb)) AS written("
+    + ", ".join(f"{name} {kind}" for name, kind in _ROW_COLUMNS.items())
+    + ")",
+}
+_WRITE_OUTCOMES = {
+    dialect: text(
+        "UPDATE message SET "  # noqa: S608  # as above
+        + ", ".join(f"{name} = written.{name}" for name in _OUTCOME_COLUMNS)
+        + f" FROM {rows} WHERE message.id = written.id"
+        + " AND message.claim_token = written.token AND message.state = 'claimed'"
+    )
+    for dialect, rows in _ROWS_FROM_JSON.items()
+}
+
+
 def write_outcomes(db: Session, outcomes: Sequence[WrittenOutcome]) -> None:
     """Write what became of claimed rows; a row that is no longer this claim's is left alone."""
     if not outcomes:
         return
-    names = [
-        "state",
-        "reason",
-        "send_at",
-        "provider_ref",
-        "provider_status",
-        "error_code",
-        "segments",
-        "sent_at",
-        "ask_at",
+    rows = [
+        {"id": one.id.hex, "token": one.claim_token.hex}
+        | {name: _as_stored(getattr(one, name)) for name in _OUTCOME_COLUMNS}
+        for one in outcomes
     ]
-    db.connection().execute(
-        update(Message.__table__)  # type: ignore[arg-type]
-        .where(
-            Message.id == bindparam("of_id"),
-            Message.claim_token == bindparam("of_token"),
-            Message.state == MessageState.CLAIMED,
-        )
-        .values({name: bindparam(f"to_{name}") for name in names}),
-        [
-            {"of_id": one.id, "of_token": one.claim_token}
-            | {f"to_{name}": getattr(one, name) for name in names}
-            for one in outcomes
-        ],
-    )
+    statement = _WRITE_OUTCOMES[db.get_bind().dialect.name]
+    db.connection().execute(statement, {"rows": json.dumps(rows)})
+
+
+def _as_stored(value: object) -> object:
+    """Return a value as both databases take it from JSON; times in UTC, without saying so."""
+    if isinstance(value, datetime):
+        naive = value.astimezone(UTC).replace(tzinfo=None)
+        return naive.isoformat(sep=" ", timespec="microseconds")
+    return value
 
 
 def expire_leases(db: Session, now: datetime, grace: timedelta) -> int:

@@ -98,7 +98,7 @@ def _preview(message: Message, clinic: Clinic, zone: ZoneInfo) -> str | None:
     if message.channel is not Channel.SMS:
         return None
     try:
-        return text_of(message, clinic.facts(), zone).text
+        return text_of(message, clinic, zone).text
     except MissingSlot:
         return None
 
