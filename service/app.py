@@ -25,6 +25,7 @@ from service.pathway.composing import composer
 from service.pathway.dispatch import Dispatcher, Tempo
 from service.pathway.escalation import tell_staff
 from service.pathway.lateness import judge_again
+from service.pathway.links import Links
 from service.pathway.missed_texts import fetch_missed_texts
 from service.pathway.receipts import record_receipt
 from service.pathway.rules import Rules
@@ -62,14 +63,16 @@ class Parts:
     engine: Engine
     sessions: Sessions
     vault: Vault
+    links: Links
     now: Clock
 
 
 def join(settings: Settings) -> Parts:
     """Open the database with its secrets; raises `NoSecrets` in live mode without any."""
-    vault = Vault(settings.secret_keys or (_sandbox_secret(settings),))
+    secrets = settings.secret_keys or (_sandbox_secret(settings),)
+    vault, links = Vault(secrets), Links(settings.public_url, secrets)
     engine = open_engine(settings.database_url, vault)
-    return Parts(settings, engine, open_sessions(engine), vault, system_now)
+    return Parts(settings, engine, open_sessions(engine), vault, links, system_now)
 
 
 def at_speed(parts: Parts) -> Parts:
