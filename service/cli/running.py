@@ -1,0 +1,116 @@
+"""Commands that run the service, make its database ready, or say what stands in the way."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+from fastapi import FastAPI
+
+from service.app import Parts, at_speed, join, pretend_network, site, twilio_account
+from service.app import worker as make_worker
+from service.cli.opening import fail, open_parts
+from service.pathway import administration
+from service.settings import read_settings, unsafe_for_live
+from service.store import clinics, schema
+from service.worker import Worker
+
+Host = Annotated[str, typer.Option(help="The address to listen on.")]
+Port = Annotated[int, typer.Option(min=1, max=65535)]
+
+
+def migrate() -> None:
+    """Bring the database to the current version."""
+    schema.migrate(open_parts().engine)
+    typer.echo("The database is at the current version.", err=True)
+
+
+def check() -> None:
+    """Say what is missing or unsafe for sending to real patients; exit 1 if anything is."""
+    problems = unsafe_for_live(read_settings())
+    if not problems:
+        typer.echo("Nothing is missing: the configuration is ready for live use.")
+        return
+    typer.echo("Not ready for live use:")
+    for problem in problems:
+        typer.echo(f"  - {problem}")
+    raise typer.Exit(1)
+
+
+def web(host: Host = "127.0.0.1", port: Port = 8000) -> None:
+    """Serve the API and the webhooks until stopped; `aftercare worker` does the sending."""
+    parts = open_parts()
+    schema.migrate(parts.engine)
+    typer.echo(f"Aftercare answers at http://{host}:{port}/api/v1 (Ctrl+C stops it).", err=True)
+    _serve(site(parts, twilio_account(parts.settings)), host, port)
+
+
+def worker() -> None:
+    """Send what is due until stopped; any number may run on one database."""
+    parts = open_parts()
+    account = twilio_account(parts.settings)
+    if account is None:
+        fail("AFTERCARE_TWILIO_ACCOUNT_SID and AFTERCARE_TWILIO_AUTH_TOKEN are missing.")
+    schema.migrate(parts.engine)
+    running = make_worker(parts, account)
+    for wanted in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(wanted, lambda *_: running.stop())
+    typer.echo("The worker sends what is due (Ctrl+C stops it).", err=True)
+    running.run()
+
+
+def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
+    """Migrate, then web and worker in one process; without a provider, the sandbox."""
+    settings = read_settings()
+    if settings.mode == "sandbox":
+        settings = replace(settings, public_url=f"http://{host}:{port}")
+    parts = join(settings)
+    schema.migrate(parts.engine)
+    parts = at_speed(parts)
+    account = twilio_account(settings)
+    if account is not None:
+        _serve_and_send(site(parts, account), make_worker(parts, account), host, port)
+        return
+    with pretend_network(parts) as (pretend, pages):
+        _welcome(parts)
+        _serve_and_send(site(parts, pretend, pages), make_worker(parts, pretend), host, port)
+
+
+def _serve(application: FastAPI, host: str, port: int) -> None:
+    import uvicorn
+
+    # The access log would hold the tokens of patients' links.
+    uvicorn.run(application, host=host, port=port, access_log=False, log_level="warning")
+
+
+def _serve_and_send(application: FastAPI, running: Worker, host: str, port: int) -> None:
+    thread = threading.Thread(target=running.run, name="worker")
+    thread.start()
+    try:
+        _serve(application, host, port)
+    finally:
+        running.stop()
+        thread.join()
+
+
+def _welcome(parts: Parts) -> None:
+    """Say where to look; with an empty database make a sample clinic and show its key, once."""
+    typer.echo(f"Pretend phones and mailboxes: {parts.settings.public_url}/sandbox", err=True)
+    typer.echo(f"API:                          {parts.settings.public_url}/api/v1", err=True)
+    with parts.sessions.begin() as db:
+        if clinics.all_clinics(db):
+            return
+        clinic = administration.create_clinic(
+            db,
+            name="Bayou Needling",
+            time_zone="America/Chicago",
+            phone="281-555-0100",
+            sender="+12815550100",
+            now=parts.now(),
+        )
+        _, token = administration.create_api_key(db, clinic, name="sandbox", now=parts.now())
+    typer.echo("A sample clinic, Bayou Needling, was made. Its API key, shown once:", err=True)
+    typer.echo(token)
