@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
 from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from service.clock import Clock, fast_clock, system_now
 from service.domain import deadlines
@@ -38,13 +41,17 @@ from service.sandbox.phone_network import PhoneNetwork
 from service.settings import Settings
 from service.store.audit import chain_entries
 from service.store.engine import Sessions, open_engine, open_sessions
+from service.store.sandbox_clock import SEEN_EVERY, has_clock, join_clock, live_by_clock
 from service.store.secrets import Vault
-from service.store.workers import newest_beat
 from service.web.deps import WebParts
 from service.web.site import build_site
 from service.web.webhooks import TwilioWebhook
 from service.web.webhooks import router as webhook_routes
 from service.worker import Duty, Worker
+
+_SHORTEST_PAUSE = 0.2
+"""Seconds between two looks of a duty, also where clinic time runs faster."""
+_SHORTEST_LOOK = 0.02
 
 
 class NotInLive(Exception):
@@ -76,17 +83,27 @@ def join(settings: Settings) -> Parts:
 
 
 def at_speed(parts: Parts) -> Parts:
-    """Return the parts with the sandbox's fast clock, which never falls behind what it showed.
+    """Return the parts with the clock that all processes of this sandbox share.
 
-    The database must be at the current version: its newest heartbeat tells how far time had come.
+    The database must be at the current version: it holds the clock, which never goes back. Where
+    time was never fast, and in live mode, the clock is the real one.
     """
-    if parts.settings.speed == 1:
-        return parts
-    with parts.sessions() as db:
-        beat = newest_beat(db)
-    began = system_now()
-    start = max(began, beat) if beat else began
-    return replace(parts, now=fast_clock(began, parts.settings.speed, start=start))
+    settings = parts.settings
+    with parts.sessions.begin() as db:
+        if settings.mode == "live" or (settings.speed == 1 and not has_clock(db)):
+            return parts
+        anchor = join_clock(db, system_now(), settings.speed)
+    threading.Thread(target=_live_by_clock, args=(parts.sessions,), daemon=True).start()
+    return replace(parts, now=fast_clock(anchor.began_at, anchor.speed, start=anchor.shown_at))
+
+
+def _live_by_clock(sessions: Sessions) -> None:
+    """Say again and again that somebody lives by the shared clock, so that it does not stop."""
+    while True:
+        time.sleep(SEEN_EVERY.total_seconds())
+        # A database that is away stops no clock; the next time will do.
+        with suppress(SQLAlchemyError), sessions.begin() as db:
+            live_by_clock(db, system_now())
 
 
 def twilio_account(settings: Settings) -> TwilioAccount | None:
@@ -119,7 +136,7 @@ def worker(parts: Parts, account: TwilioAccount) -> Worker:
         now=now,
         compose=composer(settings.public_url, now),
         rejudge=judge_again,
-        tempo=Tempo(speed=settings.speed),
+        tempo=_tempo(settings.speed),
     )
     look_ups, rules = TwilioLookUps(account), reply_rules()
 
@@ -127,19 +144,37 @@ def worker(parts: Parts, account: TwilioAccount) -> Worker:
         with parts.sessions.begin() as db:
             chain_entries(db)
 
+    def every(seconds: float) -> float:
+        return max(_SHORTEST_PAUSE, seconds / settings.speed)
+
     duties = [
-        Duty("settling", 30.0, lambda: settle_unknown(parts.sessions, look_ups, now())),
-        Duty("escalation", 5.0, lambda: tell_staff(parts.sessions, now())),
+        # Often, because each look asks about a limited number.
+        Duty("settling", every(5.0), lambda: settle_unknown(parts.sessions, look_ups, now())),
+        Duty("escalation", every(5.0), lambda: tell_staff(parts.sessions, now())),
         Duty(
             "missed texts",
-            60.0,
+            every(60.0),
             lambda: fetch_missed_texts(parts.sessions, look_ups, rules, now()),
         ),
-        Duty("silences", 60.0, lambda: raise_silences(parts.sessions, now())),
-        Duty("audit", 10.0, chain_audit),
+        Duty("silences", every(60.0), lambda: raise_silences(parts.sessions, now())),
+        Duty("audit", every(10.0), chain_audit),
     ]
     name = f"{socket.gethostname()}:{os.getpid()}"
     return Worker(parts.sessions, dispatcher, duties, name=name, now=now)
+
+
+def _tempo(speed: float) -> Tempo:
+    """Return how the dispatcher works at this speed.
+
+    It looks, and claims ahead, by a minute of clinic time at most: an answer is only sent while
+    the patient waits for it, and nothing is claimed hours before an opt-out may come.
+    """
+    usual, minute = Tempo(), 60 / speed
+    return Tempo(
+        speed=speed,
+        ahead=min(usual.ahead, minute),
+        look_every=max(_SHORTEST_LOOK, min(usual.look_every, minute)),
+    )
 
 
 @contextmanager

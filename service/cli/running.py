@@ -44,6 +44,7 @@ def web(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     """Serve the API and the webhooks until stopped; `aftercare worker` does the sending."""
     parts = open_parts()
     schema.migrate(parts.engine)
+    parts = at_speed(parts)
     typer.echo(f"Aftercare answers at http://{host}:{port}/api/v1 (Ctrl+C stops it).", err=True)
     _serve(site(parts, twilio_account(parts.settings)), host, port)
 
@@ -55,7 +56,7 @@ def worker() -> None:
     if account is None:
         fail("AFTERCARE_TWILIO_ACCOUNT_SID and AFTERCARE_TWILIO_AUTH_TOKEN are missing.")
     schema.migrate(parts.engine)
-    running = make_worker(parts, account)
+    running = make_worker(at_speed(parts), account)
     for wanted in (signal.SIGTERM, signal.SIGINT):
         signal.signal(wanted, lambda *_: running.stop())
     typer.echo("The worker sends what is due (Ctrl+C stops it).", err=True)

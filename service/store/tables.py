@@ -8,6 +8,7 @@ from service.store import (
     patients,
     protocols,
     replies,
+    sandbox_clock,
     sessions,
     workers,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "patients",
     "protocols",
     "replies",
+    "sandbox_clock",
     "sessions",
     "workers",
 ]
