@@ -22,12 +22,16 @@ from service.domain.protocol import CURRENT_VERSION, load_protocol
 from service.domain.triage import read_reply
 from service.domain.values import Channel
 from service.gateways.first_use import MadeAtFirstUse
+from service.gateways.not_set_up import NotSetUp
+from service.gateways.ports import Gateway
+from service.gateways.smtp_email import SmtpGateway, relay_at
 from service.gateways.twilio_lookups import TwilioLookUps
 from service.gateways.twilio_sms import TWILIO_API_URL, TwilioAccount, TwilioGateway
 from service.pathway.composing import composer
 from service.pathway.dispatch import Dispatcher, Tempo
 from service.pathway.escalation import tell_staff
 from service.pathway.lateness import judge_again
+from service.pathway.links import Links
 from service.pathway.links import Links
 from service.pathway.missed_texts import fetch_missed_texts
 from service.pathway.receipts import record_receipt
@@ -132,9 +136,12 @@ def worker(parts: Parts, account: TwilioAccount) -> Worker:
     settings, now = parts.settings, parts.now
     dispatcher = Dispatcher(
         parts.sessions,
-        {Channel.SMS: MadeAtFirstUse(lambda: TwilioGateway(account))},
+        {
+            Channel.SMS: MadeAtFirstUse(lambda: TwilioGateway(account)),
+            Channel.EMAIL: _mail_gateway(settings.smtp_url, now),
+        },
         now=now,
-        compose=composer(settings.public_url, now),
+        compose=composer(settings.public_url, now, Links(settings.public_url, parts.secrets)),
         rejudge=judge_again,
         tempo=_tempo(settings.speed),
     )

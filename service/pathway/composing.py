@@ -8,11 +8,13 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from service.domain.emails import CHOICES, EmailBody, EmailLinks, load_emails, render_email
 from service.domain.protocol import load_protocol
 from service.domain.slots import region_slots, spoken_time
-from service.domain.values import Channel, Language
+from service.domain.values import Channel, Language, MessageKind
 from service.domain.wording import SmsBody, load_texts, sms_body
 from service.gateways.ports import Outgoing
+from service.pathway.links import Links
 from service.pathway.rounds import Compose, Composed
 from service.store.claims import Claim
 from service.store.clinics import Clinic
@@ -59,13 +61,35 @@ def text_of(worded: Worded, clinic: Named, zone: ZoneInfo) -> SmsBody:
     )
 
 
-def composer(public_url: str, now: Callable[[], datetime]) -> Compose:
-    """Return what fills a claimed message for its provider, who reports back to `public_url`."""
+def email_of(worded: Worded, clinic: Named, zone: ZoneInfo, links: EmailLinks) -> EmailBody:
+    """Return an email in both its forms; its times are told in `zone`.
+
+    Raises `MissingSlot` as `text_of` does, and for a link that the email needs and was not given.
+    """
+    return render_email(
+        load_emails(worded.protocol_version),
+        worded.wording,
+        worded.language,
+        _slots(worded, clinic, zone),
+        links=links,
+    )
+
+
+def composer(
+    public_url: str, now: Callable[[], datetime], links: Links | None = None
+) -> Compose:
+    """Return what fills a claimed message for its provider, who reports back to `public_url`.
+
+    Without `links` no email can be made: each needs its patient's own.
+    """
 
     def compose(claim: Claim, clinic: Clinic) -> Composed:
-        if claim.channel is not Channel.SMS or clinic.sender is None:
-            raise NoWording(f"{claim.wording} has no {claim.channel} form that can be sent")
-        body = text_of(claim, clinic, ZoneInfo(clinic.time_zone))
+        zone = ZoneInfo(clinic.time_zone)
+        if claim.channel is Channel.EMAIL:
+            return Composed(_email(claim, clinic, zone, public_url, links), 0)
+        if clinic.sender is None:
+            raise NoWording("the clinic has no number to send from")
+        body = text_of(claim, clinic, zone)
         return Composed(
             Outgoing(
                 id=claim.id,
@@ -83,9 +107,45 @@ def composer(public_url: str, now: Callable[[], datetime]) -> Compose:
     return compose
 
 
+def _email(
+    claim: Claim, clinic: Clinic, zone: ZoneInfo, public_url: str, links: Links | None
+) -> Outgoing:
+    if clinic.email_from is None:
+        raise NoWording("the clinic has no address to send emails from")
+    if links is None:
+        raise NoWording("there are no links to put into emails")
+    # Staff are told of flags as long as they work here: there is nothing to unsubscribe from.
+    to_staff = claim.kind is MessageKind.NOTICE
+    unsubscribe = None if to_staff else links.unsubscribe_url(claim.address_id)
+    body = email_of(
+        claim,
+        clinic,
+        zone,
+        EmailLinks(unsubscribe=unsubscribe, check_in=links.check_in_url(claim.id), app=public_url),
+    )
+    return Outgoing(
+        id=claim.id,
+        channel=claim.channel,
+        sender=_named_address(clinic.name, clinic.email_from),
+        recipient=claim.recipient,
+        text=body.text,
+        subject=body.subject,
+        html=body.html,
+        unsubscribe_url=unsubscribe,
+        reply_to=clinic.email_from,
+    )
+
+
+def _named_address(name: str, address: str) -> str:
+    """Return an address as mail programs show it: `"Bayou Needling" <care@bayou.example>`."""
+    plain = name.translate({ord('"'): None, ord("\\"): None})
+    return f'"{plain}" <{address}>'
+
+
 def _slots(worded: Worded, clinic: Named, zone: ZoneInfo) -> dict[str, str]:
     given: dict[str, str] = worded.slots or {}
     filled = {"clinic": clinic.name, "phone": clinic.phone}
+    filled |= {name: given[name] for name in CHOICES if name in given}
     if "region" in given:
         regions = load_protocol(worded.protocol_version).regions
         filled |= region_slots(regions, given["region"], worded.language)
