@@ -32,7 +32,6 @@ from service.pathway.dispatch import Dispatcher, Tempo
 from service.pathway.escalation import tell_staff
 from service.pathway.lateness import judge_again
 from service.pathway.links import Links
-from service.pathway.links import Links
 from service.pathway.missed_texts import fetch_missed_texts
 from service.pathway.receipts import record_receipt
 from service.pathway.rules import Rules
@@ -141,7 +140,7 @@ def worker(parts: Parts, account: TwilioAccount) -> Worker:
             Channel.EMAIL: _mail_gateway(settings.smtp_url, now),
         },
         now=now,
-        compose=composer(settings.public_url, now, Links(settings.public_url, parts.secrets)),
+        compose=composer(settings.public_url, now, parts.links),
         rejudge=judge_again,
         tempo=_tempo(settings.speed),
     )
@@ -184,10 +183,19 @@ def _tempo(speed: float) -> Tempo:
     )
 
 
-@contextmanager
-def pretend_network(parts: Parts) -> Iterator[tuple[TwilioAccount, APIRouter]]:
-    """Run the pretend phones and mailbox; yield the account that sends to them, and their pages.
+def _mail_gateway(smtp_url: str | None, now: Clock) -> Gateway:
+    """Return what sends emails; without a mail server, what says that there is none."""
+    if smtp_url is None:
+        return NotSetUp("Not sent: no mail server is set up for emails.")
+    relay = relay_at(smtp_url)
+    return MadeAtFirstUse(lambda: SmtpGateway(relay, now))
 
+
+@contextmanager
+def pretend_network(parts: Parts) -> Iterator[tuple[Parts, TwilioAccount, APIRouter]]:
+    """Run the pretend phones and mailbox; yield parts that email to it, the account, their pages.
+
+    A mail server that the settings name is used in place of the pretend mailbox.
     Raises `NotInLive`: the sandbox can never be reached where real patients are.
     """
     if parts.settings.mode == "live":
@@ -206,7 +214,9 @@ def pretend_network(parts: Parts) -> Iterator[tuple[TwilioAccount, APIRouter]]:
     mailbox.start()
     try:
         account = TwilioAccount(network.account, network.auth_token, network_url)
-        yield account, sandbox_pages(network, mailbox, parts.now)
+        to_mailbox = replace(parts.settings, smtp_url=parts.settings.smtp_url or mailbox.url)
+        pages = sandbox_pages(network, mailbox, parts.now)
+        yield replace(parts, settings=to_mailbox), account, pages
     finally:
         mailbox.stop()
         network.stop()

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from service.gateways.imap_replies import mailbox_at
+from service.gateways.smtp_email import relay_at
 from service.store.secrets import SHORTEST_SECRET
 
 MODES = ("sandbox", "live")
+_SMTP_EXAMPLE = "smtp://user:password@mail.example:587"
+_IMAP_EXAMPLE = "imaps://user:password@mail.example/INBOX"
 
 
 class WrongSetting(Exception):
@@ -65,8 +69,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         twilio_account_sid=given["AFTERCARE_TWILIO_ACCOUNT_SID"],
         twilio_auth_token=given["AFTERCARE_TWILIO_AUTH_TOKEN"],
         twilio_api_url=given["AFTERCARE_TWILIO_API_URL"],
-        smtp_url=given["AFTERCARE_SMTP_URL"],
-        imap_url=given["AFTERCARE_IMAP_URL"],
+        smtp_url=_mail_url(given, "AFTERCARE_SMTP_URL", relay_at, _SMTP_EXAMPLE),
+        imap_url=_mail_url(given, "AFTERCARE_IMAP_URL", mailbox_at, _IMAP_EXAMPLE),
         mode=mode,
         speed=_speed(given["AFTERCARE_SPEED"], mode),
     )
@@ -119,6 +123,19 @@ def _database_url(given: str | None) -> str:
         raise WrongSetting(
             "AFTERCARE_DATABASE_URL must begin with `sqlite:///` or `postgresql://`."
         )
+    return url
+
+
+def _mail_url(
+    given: Mapping[str, str | None], name: str, read: Callable[[str], object], example: str
+) -> str | None:
+    url = given[name]
+    try:
+        if url is not None:
+            read(url)
+    except ValueError as error:
+        # What is wrong is not repeated: it may be a part of the password.
+        raise WrongSetting(f"{name} cannot be used: write it like {example}") from error
     return url
 
 

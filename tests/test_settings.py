@@ -13,7 +13,7 @@ LIVE = {
     "AFTERCARE_TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
     "AFTERCARE_TWILIO_AUTH_TOKEN": "t" * 32,
     "AFTERCARE_SMTP_URL": "smtp://mail.example:587",
-    "AFTERCARE_IMAP_URL": "imaps://mail.example",
+    "AFTERCARE_IMAP_URL": "imaps://care:secret@mail.example",
 }
 
 
@@ -34,6 +34,8 @@ def test_with_nothing_set_it_is_the_sandbox_on_sqlite():
         ("AFTERCARE_DATABASE_URL", "mysql://somewhere/db"),
         ("AFTERCARE_DATABASE_URL", "nonsense"),
         ("AFTERCARE_PUBLIC_URL_FILE", "/no/such/file"),
+        ("AFTERCARE_SMTP_URL", "mail.example"),
+        ("AFTERCARE_IMAP_URL", "imaps://mail.example"),
     ],
 )
 def test_a_wrong_setting_is_named(name: str, value: str):

@@ -75,7 +75,7 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     if account is not None:
         _serve_and_send(site(parts, account), make_worker(parts, account), host, port)
         return
-    with pretend_network(parts) as (pretend, pages):
+    with pretend_network(parts) as (parts, pretend, pages):
         _welcome(parts)
         _serve_and_send(site(parts, pretend, pages), make_worker(parts, pretend), host, port)
 
@@ -110,6 +110,7 @@ def _welcome(parts: Parts) -> None:
             time_zone="America/Chicago",
             phone="281-555-0100",
             sender="+12815550100",
+            email_from="care@bayou.example",
             now=parts.now(),
         )
         _, token = administration.create_api_key(db, clinic, name="sandbox", now=parts.now())

@@ -1,4 +1,4 @@
-"""Stands where a provider is missing, so that what should go out ends with a reason, not in a jam."""
+"""Stands where a provider is missing, so that what should go out ends with a reason."""
 
 from __future__ import annotations
 

@@ -27,8 +27,9 @@ PAUSE_AFTER_NO_CONNECTION = 5.0
 PAUSE_AFTER_4XX = 60.0
 PAUSE_WITHOUT_TLS = 300.0
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-# Every relay takes seven bits.
-_POLICY = SMTP.clone(cte_type="7bit")
+# Every relay takes seven bits, and lines of this length. Headers cut into shorter ones would have a
+# long unsubscribe link encoded as if it were words, and no mail program would find it.
+_POLICY = SMTP.clone(cte_type="7bit", max_line_length=998)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+")
 
 

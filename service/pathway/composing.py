@@ -75,9 +75,7 @@ def email_of(worded: Worded, clinic: Named, zone: ZoneInfo, links: EmailLinks) -
     )
 
 
-def composer(
-    public_url: str, now: Callable[[], datetime], links: Links | None = None
-) -> Compose:
+def composer(public_url: str, now: Callable[[], datetime], links: Links | None = None) -> Compose:
     """Return what fills a claimed message for its provider, who reports back to `public_url`.
 
     Without `links` no email can be made: each needs its patient's own.

@@ -54,6 +54,15 @@ def send(url: str, *outgoing: Outgoing, answer_seconds: float = 5.0) -> list[Out
     return asyncio.run(go())
 
 
+def test_a_long_unsubscribe_link_is_whole_in_its_header(mailbox):
+    link = f"https://care.{'a-long-name-of-a-group-of-clinics.' * 3}example/u/abc"
+
+    send(mailbox.url, replace(HELLO, unsubscribe_url=link))
+
+    (mail,) = mailbox.mails()
+    assert mail.header("List-Unsubscribe") == f"<{link}>"
+
+
 def test_an_email_arrives_with_both_its_forms(mailbox):
     (outcome,) = send(mailbox.url, HELLO)
 
