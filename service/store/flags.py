@@ -13,6 +13,7 @@ from service.store.base import Base, HasId, enum_column
 from service.store.secrets import Sealed
 
 _NOT_CLOSED = text("state <> 'closed'")
+_ON_ITS_WAY = text("arrived_at IS NULL AND failed_at IS NULL")
 
 
 class Flag(HasId, Base):
@@ -67,7 +68,10 @@ class Flag(HasId, Base):
     next_try_at: Mapped[datetime | None]
     tries: Mapped[int] = mapped_column(default=0)
     escalate_at: Mapped[datetime | None]
-    """When the next step of telling staff is due; None once acknowledged or through."""
+    """When the next step of telling staff is due; None once it is closed."""
+    alarm_at: Mapped[datetime | None]
+    """When staff are told from the beginning again: its level rose, or a call is due and was not
+    made. None: it counts from the raising."""
     closed_at: Mapped[datetime | None]
     closed_by: Mapped[str | None]
     outcome: Mapped[CallOutcome | None] = mapped_column(enum_column(CallOutcome))
@@ -95,6 +99,12 @@ class Notice(HasId, Base):
     __table_args__ = (
         # Each step reaches each person once, across restarts and workers (I7).
         UniqueConstraint("flag_id", "step", "staff_id", "channel"),
+        Index(
+            "ix_notice_on_its_way",
+            "created_at",
+            postgresql_where=_ON_ITS_WAY,
+            sqlite_where=_ON_ITS_WAY,
+        ),
     )
 
     clinic_id: Mapped[UUID] = mapped_column(ForeignKey("clinic.id"))
@@ -104,6 +114,9 @@ class Notice(HasId, Base):
     channel: Mapped[Channel] = mapped_column(enum_column(Channel))
     message_id: Mapped[UUID] = mapped_column(ForeignKey("message.id"))
     created_at: Mapped[datetime]
+    arrived_at: Mapped[datetime | None]
+    failed_at: Mapped[datetime | None]
+    """When it was known that it will not arrive; the next person was told then."""
 
 
 MOST_URGENT_FIRST = (

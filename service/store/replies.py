@@ -32,6 +32,12 @@ class Reply(HasId, Base):
             postgresql_where=text("read_at IS NULL"),
             sqlite_where=text("read_at IS NULL"),
         ),
+        Index(
+            "ix_reply_act",
+            "act_at",
+            postgresql_where=text("act_at IS NOT NULL"),
+            sqlite_where=text("act_at IS NOT NULL"),
+        ),
     )
 
     clinic_id: Mapped[UUID] = mapped_column(ForeignKey("clinic.id"))
@@ -57,6 +63,8 @@ class Reply(HasId, Base):
     """What was found, with the characters that made it and why some do not count."""
     answer: Mapped[str | None]
     """The key of the text that went back, or `none`."""
+    act_at: Mapped[datetime | None]
+    """When somebody must act, should `answer` stay unanswered or not arrive; None: nothing is owed."""
     opt_out: Mapped[bool] = mapped_column(default=False)
     rules_version: Mapped[str | None]
 
