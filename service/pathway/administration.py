@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy.orm import Session
 
+from service.domain.gsm7 import characters_outside, cleaned_for_sms, fold_for_sms
 from service.domain.values import Channel, Role
 from service.store import audit
 from service.store.clinics import ApiKey, Clinic, Staff, clinic_by_name
@@ -36,8 +37,11 @@ def create_clinic(
     email_from: str | None = None,
 ) -> Clinic:
     """Add a clinic with the usual business hours."""
-    if not name.strip():
+    name = " ".join(name.split())
+    if not name:
         raise NotPossible("name: give the clinic's name.")
+    for field, words in (("name", name), ("phone", phone)):
+        _refuse_what_no_text_carries(field, words)
     if clinic_by_name(db, name) is not None:
         raise NotPossible(f"name: there is a clinic called {name!r} already.")
     try:
@@ -60,6 +64,16 @@ def create_clinic(
     db.flush()
     _record(db, clinic.id, now, "clinic_created", f"clinic:{clinic.id}")
     return clinic
+
+
+def _refuse_what_no_text_carries(field: str, words: str) -> None:
+    """Every text names the clinic: what a phone would show otherwise is refused, and shown."""
+    carried = cleaned_for_sms(words)
+    if carried == words:
+        return
+    lost = characters_outside(fold_for_sms(words)) or characters_outside(words)
+    instead = f" Write {carried!r}, or use plain letters." if carried else " Use plain letters."
+    raise NotPossible(f"{field}: a text message cannot carry {' '.join(lost)}.{instead}")
 
 
 def create_staff(
