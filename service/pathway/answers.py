@@ -74,10 +74,13 @@ def plan_answer(
 ) -> str:
     """Plan the one text that answers a reply; return its key, or `none`.
 
-    An address that has opted out gets nothing but the confirmation of its own request.
+    An address that has opted out gets nothing but the confirmation of its own request, and a
+    patient whose record staff have stopped gets nothing at all (`clinical-protocol` D).
     """
     now = reply.received_at
     key = answer_key(reading, who, raised, is_open=rules.is_open(now, clinic.facts()))
+    if who.patient is not None and not who.patient.in_care():
+        return NO_ANSWER
     stopped = who.address.opted_out_at is not None
     if key == NO_ANSWER or (stopped and not (just_opted_out and key in OPT_OUT_CONFIRMATIONS)):
         return NO_ANSWER

@@ -17,6 +17,7 @@ from service.pathway.optouts import lock_address, opt_out
 from service.store import audit
 from service.store.clinics import Clinic
 from service.store.flags import Flag
+from service.store.patients import Patient
 
 UNDELIVERED = "undelivered"
 """The kind of the flag that asks a person to phone instead."""
@@ -61,7 +62,7 @@ def _stop_sender(db: Session, failed: Failed, now: datetime) -> None:
 
 def _ask_for_a_call(db: Session, failed: Failed, now: datetime) -> None:
     known = select(Flag.id).where(Flag.message_id == failed.id, Flag.kind == UNDELIVERED)
-    if db.scalar(known) is not None:
+    if db.scalar(known) is not None or not _in_care(db, failed):
         return
     clinic = db.get_one(Clinic, failed.clinic_id)
     db.add(
@@ -81,6 +82,12 @@ def _ask_for_a_call(db: Session, failed: Failed, now: datetime) -> None:
         )
     )
     db.flush()
+
+
+def _in_care(db: Session, failed: Failed) -> bool:
+    """Nobody is to phone a patient whose record was stopped or erased meanwhile."""
+    patient = db.get(Patient, failed.patient_id) if failed.patient_id else None
+    return patient is None or patient.in_care()
 
 
 def _note(db: Session, failed: Failed, action: str, now: datetime) -> None:

@@ -45,6 +45,7 @@ from service.store.sessions import (
 
 OPTED_OUT = "The patient asked for no more messages here: phone on day 2 and day 4."
 CANNOT_RECEIVE = "This address cannot receive messages: phone on day 2 and day 4."
+STOPPED = "Staff stopped all messages to this patient."
 SUPERSEDED = "A newer session took over."
 
 
@@ -283,7 +284,7 @@ def _row(
     planned: PlannedMessage,
     now: datetime,
 ) -> dict[str, object]:
-    state, reason = _fate(planned, address)
+    state, reason = _fate(planned, patient, address)
     return {
         "id": new_id(),
         "clinic_id": session.clinic_id,
@@ -308,9 +309,15 @@ def _row(
     }
 
 
-def _fate(planned: PlannedMessage, address: Address) -> tuple[MessageState, str | None]:
-    """What becomes of a planned message, given what is known of its address."""
-    if planned.state is not MessageState.PLANNED or address.may_receive():
+def _fate(
+    planned: PlannedMessage, patient: Patient, address: Address
+) -> tuple[MessageState, str | None]:
+    """What becomes of a planned message, given what is known of its patient and address."""
+    if planned.state is not MessageState.PLANNED:
+        return planned.state, planned.reason
+    if not patient.in_care():
+        return MessageState.SKIPPED, STOPPED
+    if address.may_receive():
         return planned.state, planned.reason
     opted_out = address.opted_out_at is not None
     return MessageState.SKIPPED, OPTED_OUT if opted_out else CANNOT_RECEIVE

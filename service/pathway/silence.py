@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, exists, select
+from sqlalchemy import Select, exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from service.domain.deadlines import flag_deadline, next_opening
@@ -14,6 +14,7 @@ from service.store.clinics import Clinic
 from service.store.engine import Sessions
 from service.store.flags import Flag
 from service.store.messages import Message
+from service.store.patients import Patient
 
 WAIT = timedelta(hours=24)
 """After the last nudge (`clinical-protocol` A, `no_reply_task`)."""
@@ -42,6 +43,11 @@ def _unanswered(now: datetime, limit: int) -> Select[Message]:
         checkin.kind == MessageKind.CHECKIN,
         checkin.answered_at.is_not(None),
     )
+    # Nobody is to phone a patient who died, or whose record was erased.
+    gone = exists().where(
+        Patient.id == Message.patient_id,
+        or_(Patient.stopped_at.is_not(None), Patient.erased_at.is_not(None)),
+    )
     known = exists().where(Flag.message_id == Message.id, Flag.kind == NO_ANSWER)
     return (
         select(Message)
@@ -54,6 +60,7 @@ def _unanswered(now: datetime, limit: int) -> Select[Message]:
             Message.state.not_in(_NOT_SENT),
             ~answered,
             ~known,
+            ~gone,
         )
         .order_by(Message.send_at)
         .limit(limit)

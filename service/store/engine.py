@@ -18,6 +18,8 @@ _SQLITE_PRAGMAS = (
     "PRAGMA foreign_keys=ON",
     "PRAGMA busy_timeout=10000",
     "PRAGMA temp_store=MEMORY",
+    # What is erased is overwritten with zeros, not left in free pages.
+    "PRAGMA secure_delete=ON",
 )
 
 
@@ -50,6 +52,25 @@ def open_engine(url: str, vault: Vault, *, pool_size: int = 20) -> Engine:
 def open_sessions(engine: Engine) -> Sessions:
     """Return the maker of database sessions; rows stay readable after their commit."""
     return sessionmaker(engine, expire_on_commit=False)
+
+
+def empty_write_ahead_log(engine: Engine) -> bool:
+    """Carry SQLite's log into its file and empty it, so that no older page is left in it.
+
+    To be called when no transaction of one's own is open. False when others kept it in use: the
+    next call, or the last connection to close, empties it. Other databases look after themselves.
+    """
+    if engine.dialect.name != "sqlite":
+        return True
+    connection = engine.raw_connection()
+    try:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        busy, *_ = cursor.fetchone() or (1,)
+        cursor.close()
+    finally:
+        connection.close()
+    return not busy
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

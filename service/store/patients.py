@@ -80,6 +80,10 @@ class Patient(HasId, Base):
     erased_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
+    def in_care(self) -> bool:
+        """May anything be planned for this patient, or anybody be asked to phone them?"""
+        return self.stopped_at is None and self.erased_at is None
+
 
 class Consent(HasId, Base):
     """One answer to "may we?": append-only, the newest per channel holds (`reliability.md` O8)."""
@@ -102,6 +106,16 @@ def patient_of(db: Session, clinic_id: UUID, patient_id: UUID) -> Patient | None
     """Return the clinic's patient; another clinic's is None, like one that does not exist."""
     return db.scalar(
         select(Patient).where(Patient.id == patient_id, Patient.clinic_id == clinic_id)
+    )
+
+
+def locked_patient(db: Session, clinic_id: UUID, patient_id: UUID) -> Patient | None:
+    """Return the clinic's patient as it is now, locked; another clinic's is None."""
+    return db.scalar(
+        select(Patient)
+        .where(Patient.id == patient_id, Patient.clinic_id == clinic_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
     )
 
 

@@ -7,19 +7,61 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 
 from service.pathway.callbacks import FlagAlreadyClosed, FlagNotFound, FlagOwnedBySomebodyElse
 from service.pathway.enrolment import NothingToCancel, SessionNotFound
+from service.pathway.erasure import FlagsStillOpen
+from service.pathway.stopping import PatientNotFound
 from service.web.deps import NotAllowed
 
 _ANSWERS: dict[type[Exception], tuple[int, str]] = {
     NotAllowed: (401, "Send a valid API key as `Authorization: Bearer <key>`."),
     SessionNotFound: (404, "There is no session with this id."),
+    PatientNotFound: (404, "There is no patient with this id."),
     FlagNotFound: (404, "There is no flag with this id."),
     FlagOwnedBySomebodyElse: (409, "Somebody else has this flag."),
     FlagAlreadyClosed: (409, "This flag is closed already."),
+    FlagsStillOpen: (
+        409,
+        "Somebody must still call this patient: record the call's outcome at "
+        "`POST /api/v1/flags/{id}/calls`, or erase with `?force=true` and take the flags over.",
+    ),
     NothingToCancel: (409, "This session's aftercare has ended already."),
 }
+
+
+class Problem(BaseModel):
+    """Why it was not done, and what to do about it."""
+
+    detail: str
+
+
+class WrongField(BaseModel):
+    """A field of the request that cannot be taken as it is; the value is not repeated."""
+
+    field: str
+    message: str
+
+
+class WrongInput(BaseModel):
+    """What is wrong with the request; nothing was stored."""
+
+    detail: list[WrongField]
+
+
+_DESCRIBED: dict[int | str, dict[str, Any]] = {
+    401: {"model": Problem, "description": "No valid API key."},
+    404: {"model": Problem, "description": "The clinic has no such record."},
+    409: {"model": Problem, "description": "The record's state does not allow it."},
+    413: {"model": Problem, "description": "The request is larger than 1 MB."},
+    422: {"model": WrongInput, "description": "A field cannot be taken as it is."},
+}
+
+
+def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return how the API's description tells of these errors."""
+    return {status: _DESCRIBED[status] for status in statuses}
 
 
 def add_error_answers(app: FastAPI) -> None:
@@ -44,9 +86,17 @@ def _wrong_input(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101  # narrows what FastAPI passes
     wrong = [
         {
-            "field": ".".join(str(part) for part in found["loc"] if part != "body") or "body",
+            "field": _field(found),
             "message": found["msg"].removeprefix("Value error, "),
         }
         for found in error.errors()
     ]
     return JSONResponse({"detail": wrong}, status_code=422)
+
+
+def _field(found: dict[str, Any]) -> str:
+    """Name a field as the caller wrote it, without the place (body, path, query) it came in."""
+    place, *inside = found["loc"]
+    if found["type"] == "json_invalid":
+        return "body"
+    return ".".join(str(part) for part in inside) or str(place)

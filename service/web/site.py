@@ -6,9 +6,12 @@ from fastapi import APIRouter, FastAPI
 
 from service import __version__
 from service.web import health
-from service.web.api import flags, sessions
+from service.web.api import flags, patients, sessions
 from service.web.deps import WebParts
-from service.web.errors import add_error_answers
+from service.web.errors import add_error_answers, described
+
+_LARGEST_BODY = 1024 * 1024
+"""Bytes; no session or note of a call comes near it."""
 
 
 def build_site(parts: WebParts, *more: APIRouter) -> FastAPI:
@@ -24,9 +27,11 @@ def build_site(parts: WebParts, *more: APIRouter) -> FastAPI:
         redoc_url=None,
     )
     site.state.parts = parts
-    api = APIRouter(prefix="/api/v1")
-    api.include_router(sessions.router)
-    api.include_router(flags.router)
+    api = APIRouter(
+        prefix="/api/v1", max_body_size=_LARGEST_BODY, responses=described(401, 413, 422)
+    )
+    for part in (sessions, flags, patients):
+        api.include_router(part.router)
     site.include_router(api)
     site.include_router(health.router)
     for router in more:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Self
 from zoneinfo import available_timezones
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
@@ -29,8 +30,35 @@ from service.domain.values import (
 )
 from service.pathway.enrolment import NewPatient, NewSession
 
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
-Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+
+def _plain(given: str) -> str:
+    """Refuse what no database and no JSON answer can carry: NUL and half characters."""
+    if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in given):
+        raise ValueError("has characters that cannot be stored; leave them out")
+    return given
+
+
+Line = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
+    AfterValidator(_plain),
+]
+Words = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=2000),
+    AfterValidator(_plain),
+]
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+def _in_our_time(given: datetime) -> datetime:
+    if not _EARLIEST <= given < _LATEST:
+        raise ValueError("is not a time of this century")
+    return given
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_our_time)]
 
 
 class _Given(BaseModel):
@@ -96,15 +124,18 @@ class SessionGiven(_Given):
 
     external_id: Line | None = None
     patient: PatientGiven
-    ended_at: AwareDatetime
+    ended_at: Moment
     regions: Annotated[list[str], Field(min_length=1, max_length=16)]
     baseline_pain: Annotated[int, Field(ge=0, le=10)] | None = None
     first_session: bool = False
     trigger_points: TriggerPoints = TriggerPoints.LOW
     plan: HeatIcePlan = HeatIcePlan.UNSET
-    move_plan: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] | None = (
-        None
-    )
+    move_plan: (
+        Annotated[
+            str, StringConstraints(strip_whitespace=True, max_length=200), AfterValidator(_plain)
+        ]
+        | None
+    ) = None
 
     @field_validator("regions")
     @classmethod
@@ -151,6 +182,12 @@ class CancelGiven(_Given):
     reason: Line
 
 
+class StopGiven(_Given):
+    """Why nothing more is to be sent to a patient."""
+
+    reason: Line
+
+
 class CallGiven(_Given):
     """How a call went."""
 
@@ -161,3 +198,8 @@ class CallGiven(_Given):
 def utc(moment: datetime | None) -> str | None:
     """Return a time as the API writes it: ISO 8601 in UTC, ending in Z."""
     return moment.isoformat().replace("+00:00", "Z") if moment else None
+
+
+def legible(words: object) -> object:
+    """Replace what a JSON answer cannot carry: half characters may come in a patient's text."""
+    return words.encode("utf-8", "replace").decode() if isinstance(words, str) else words
