@@ -14,9 +14,11 @@ from service.domain.deadlines import flag_deadline
 from service.domain.outcomes import Effect
 from service.domain.values import FlagState, Level
 from service.pathway.optouts import lock_address, opt_out
+from service.pathway.other_ways import email_instead, reroute
 from service.store import audit
 from service.store.clinics import Clinic
 from service.store.flags import Flag
+from service.store.messages import Message
 from service.store.patients import Patient
 
 UNDELIVERED = "undelivered"
@@ -44,13 +46,29 @@ def carry_out(db: Session, failed: Failed, effects: Set[Effect], now: datetime) 
     if Effect.MARK_LANDLINE in effects and address.landline_at is None:
         address.landline_at = now
         _note(db, failed, "landline_found", now)
+        # All that is planned for it is decided now: nothing waits for a number that is dead.
+        for message in reroute(db, address, now):
+            _ask_for_a_call(db, _not_sent(message), max(now, message.send_at), now)
     if Effect.MARK_FAILING in effects and address.failing_since is None:
         address.failing_since, address.failing_because = now, failed.reason
     if Effect.STOP_SENDER in effects:
         _stop_sender(db, failed, now)
-    if Effect.STAFF_TASK in effects or Effect.EMAIL_INSTEAD in effects:
-        # The protocol would send an email first; until emails go out, a person phones.
-        _ask_for_a_call(db, failed, now)
+    if Effect.EMAIL_INSTEAD in effects:
+        email_instead(db, db.get_one(Message, failed.id), now)
+    if Effect.STAFF_TASK in effects:
+        _ask_for_a_call(db, failed, now, now)
+
+
+def _not_sent(message: Message) -> Failed:
+    return Failed(
+        id=message.id,
+        clinic_id=message.clinic_id,
+        address_id=message.address_id,
+        patient_id=message.patient_id,
+        session_id=message.session_id,
+        key=message.key,
+        reason=message.reason or "",
+    )
 
 
 def _stop_sender(db: Session, failed: Failed, now: datetime) -> None:
@@ -60,7 +78,8 @@ def _stop_sender(db: Session, failed: Failed, now: datetime) -> None:
         _note(db, failed, "sending_stopped", now)
 
 
-def _ask_for_a_call(db: Session, failed: Failed, now: datetime) -> None:
+def _ask_for_a_call(db: Session, failed: Failed, from_then: datetime, now: datetime) -> None:
+    """Ask a person to phone, counting from when the message was to go out."""
     known = select(Flag.id).where(Flag.message_id == failed.id, Flag.kind == UNDELIVERED)
     if db.scalar(known) is not None or not _in_care(db, failed):
         return
@@ -76,9 +95,9 @@ def _ask_for_a_call(db: Session, failed: Failed, now: datetime) -> None:
             categories=[failed.key],
             reason=f"A message did not arrive: {failed.reason}",
             raised_at=now,
-            due_at=flag_deadline(Level.ROUTINE, now, clinic.facts()),
+            due_at=flag_deadline(Level.ROUTINE, from_then, clinic.facts()),
             state=FlagState.OPEN,
-            escalate_at=now,
+            escalate_at=from_then,
         )
     )
     db.flush()

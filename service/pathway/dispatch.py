@@ -19,8 +19,9 @@ from service.domain.outcomes import NextStep, Outcome, Refused, Unclear
 from service.domain.values import Channel, MessageState
 from service.gateways.ports import Gateway, Outgoing
 from service.pathway.consequences import carry_out
+from service.pathway.other_ways import other_way
 from service.pathway.rounds import Compose, Pace, Ready, Round, take_round
-from service.pathway.verdicts import GRACE, Attempt, failed_of, verdict
+from service.pathway.verdicts import GRACE, NO_OTHER_WAY, Attempt, failed_of, verdict
 from service.store import claims
 from service.store.claims import WrittenOutcome
 from service.store.engine import Sessions
@@ -248,7 +249,7 @@ class Dispatcher:
     def _write_all(self, db: Session, attempts: list[Attempt]) -> None:
         rows = []
         for attempt in attempts:
-            row, step = self._verdict(attempt)
+            row, step = self._verdict(db, attempt)
             rows.append(row)
             if step is not None and step.effects:
                 carry_out(db, failed_of(attempt.claim, step.reason), step.effects, attempt.at)
@@ -264,8 +265,11 @@ class Dispatcher:
             with self._sessions.begin() as db:
                 self._write_all(db, [odd])
 
-    def _verdict(self, attempt: Attempt) -> tuple[WrittenOutcome, NextStep | None]:
-        row, step = verdict(attempt)
+    def _verdict(self, db: Session, attempt: Attempt) -> tuple[WrittenOutcome, NextStep | None]:
+        refused = isinstance(attempt.outcome, Refused)
+        message = db.get(Message, attempt.claim.id) if refused else None
+        way = other_way(db, message, attempt.at) if message else NO_OTHER_WAY
+        row, step = verdict(attempt, way)
         if row.state is MessageState.UNKNOWN:
             row = replace(row, ask_at=attempt.at + GRACE * self._tempo.speed)
         if attempt.outcome == _ABANDONED:

@@ -7,13 +7,11 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from service.domain.deadlines import flag_deadline
-from service.domain.protocol import load_protocol
 from service.domain.values import FlagState, Level, MessageKind, MessageState
-from service.domain.windows import closing, next_allowed, zone_named
+from service.pathway.timing import open_window
 from service.store.clinics import Clinic
 from service.store.flags import Flag
 from service.store.messages import Message
-from service.store.patients import Patient
 
 TOO_LATE = "Not sent: it would have come too late to be useful."
 
@@ -33,17 +31,10 @@ def judge_again(db: Session, message: Message, now: datetime) -> None:
 
 
 def _moved_to_next_window(db: Session, message: Message, now: datetime) -> bool:
-    window = load_protocol(message.protocol_version).step(message.key).window
+    window = open_window(db, message, now)
     if window is None:
         return False
-    patient = db.get(Patient, message.patient_id) if message.patient_id else None
-    clinic = db.get_one(Clinic, message.clinic_id)
-    zone = zone_named((patient.time_zone if patient else None) or clinic.time_zone)
-    send_at = next_allowed(now, window, zone)
-    if send_at >= message.useful_until:
-        return False
-    message.send_at = send_at
-    message.send_before = min(closing(send_at, window, zone), message.useful_until)
+    message.send_at, message.send_before = window
     message.reason = "Moved: it could not be sent in its first window."
     return True
 

@@ -11,6 +11,7 @@ from service.domain.outcomes import Sending, Undelivered, next_step
 from service.domain.receipts import climbs
 from service.domain.values import MessageState
 from service.pathway.consequences import Failed, carry_out
+from service.pathway.other_ways import other_way
 from service.store.messages import Message
 
 _MAY_REPORT = frozenset(
@@ -67,7 +68,15 @@ def _follow_up(
     """Do what a message that did not arrive asks for."""
     # Nothing that the provider once took is sent again by itself, as if it were no longer useful:
     # a late report on the first copy could not be told from one on the second. A person is told.
-    sending = Sending(message.kind, message.channel, message.attempts, useful_until=now)
+    way = other_way(db, message, now)
+    sending = Sending(
+        kind=message.kind,
+        channel=message.channel,
+        attempts=message.attempts,
+        useful_until=now,
+        can_email=way.can_email,
+        covered=way.covered,
+    )
     step = next_step(Undelivered(error_code, status), sending, now=now, jitter=0)
     message.reason = step.reason
     failed = Failed(

@@ -17,8 +17,10 @@ from service.domain.outcomes import (
 )
 from service.domain.values import OPT_OUT_CONFIRMATIONS, MessageState
 from service.pathway.consequences import Failed
+from service.pathway.other_ways import OtherWay
 from service.store.claims import Claim, WrittenOutcome
 
+NO_OTHER_WAY = OtherWay()
 GRACE = timedelta(seconds=120)
 """How long the provider gets before it is asked about a send that ended unclear."""
 
@@ -33,9 +35,12 @@ class Attempt:
     segments: int | None = None
 
 
-def verdict(attempt: Attempt) -> tuple[WrittenOutcome, NextStep | None]:
+def verdict(
+    attempt: Attempt, way: OtherWay = NO_OTHER_WAY
+) -> tuple[WrittenOutcome, NextStep | None]:
     """Return what the message's row becomes, and what a refusal means beyond it.
 
+    `way` says how else a message that was refused may reach its patient.
     Waits are moved by the message's own id, so that messages refused together do not come back
     together (`reliability` S10).
     """
@@ -55,7 +60,7 @@ def verdict(attempt: Attempt) -> tuple[WrittenOutcome, NextStep | None]:
             )
             return accepted, None
         case Unclear():
-            step = next_step(attempt.outcome, _sending(claim), now=at, jitter=0)
+            step = next_step(attempt.outcome, _sending(claim, way), now=at, jitter=0)
             unknown = WrittenOutcome(
                 claim.id,
                 claim.claim_token,
@@ -67,7 +72,7 @@ def verdict(attempt: Attempt) -> tuple[WrittenOutcome, NextStep | None]:
             return unknown, None
         case Refused(code):
             jitter = claim.id.int % 256 / 256
-            step = next_step(attempt.outcome, _sending(claim), now=at, jitter=jitter)
+            step = next_step(attempt.outcome, _sending(claim, way), now=at, jitter=jitter)
             refused = WrittenOutcome(
                 claim.id,
                 claim.claim_token,
@@ -92,12 +97,14 @@ def failed_of(claim: Claim, reason: str) -> Failed:
     )
 
 
-def _sending(claim: Claim) -> Sending:
+def _sending(claim: Claim, way: OtherWay) -> Sending:
     return Sending(
         kind=claim.kind,
         channel=claim.channel,
         attempts=claim.attempts,
         # A try beyond this window would be one at night: it ends, and a person is told.
         useful_until=claim.send_before,
+        can_email=way.can_email,
+        covered=way.covered,
         confirms_opt_out=claim.key in OPT_OUT_CONFIRMATIONS,
     )
