@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from service.domain.triage.rules import DATA
+
 
 @pytest.fixture
 def aftercare(tmp_path: Path):
@@ -129,3 +131,34 @@ def test_a_line_that_is_no_reply_is_named(aftercare, tmp_path: Path):
 
     assert result.returncode == 1
     assert "line 1" in result.stderr
+
+
+def test_a_change_of_rules_is_told_reply_by_reply_and_summed_up(aftercare, tmp_path: Path):
+    without_nerves = tmp_path / "draft"
+    without_nerves.mkdir()
+    for path in DATA.glob("*.json"):
+        document = json.loads(path.read_text(encoding="utf-8"))
+        document["families"] = [
+            family for family in document.get("families", []) if family.get("category") != "nerve"
+        ]
+        (without_nerves / path.name).write_text(json.dumps(document), encoding="utf-8")
+    rows = [{"id": "1", "text": "2 numb"}, {"id": "2", "checkin": "48h", "text": "2"}]
+    (tmp_path / "replies.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+
+    result = aftercare("triage", "--compare", "draft", "current", "replies.jsonl")
+
+    (changed,) = [json.loads(line) for line in result.stdout.splitlines()]
+    assert (changed["id"], changed["new"]["flags"]) == ("1", ["nerve"])
+    assert "2 replies, 1 read differently (1 more urgent" in result.stderr
+    assert result.returncode == 0
+
+
+@pytest.mark.parametrize("wrong", ["0.9.0", "."])
+def test_rules_that_are_not_there_are_named(aftercare, tmp_path: Path, wrong: str):
+    (tmp_path / "replies.jsonl").write_text('{"id": "1", "text": "2"}')
+
+    result = aftercare("triage", "--compare", "current", wrong, "replies.jsonl")
+
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"{wrong}: ")
+    assert len(result.stderr.strip().splitlines()) == 1

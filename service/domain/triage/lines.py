@@ -8,7 +8,7 @@ from typing import Any
 from service.domain.triage.engine import read_reply
 from service.domain.triage.readings import Circumstances, Reading
 from service.domain.triage.rules import Rules
-from service.domain.values import Language
+from service.domain.values import Language, Level
 
 _HOURS = {"48h": 48.0, "96h": 96.0, "none": None}
 Row = Mapping[str, Any]
@@ -98,3 +98,11 @@ def differences(rows: Iterable[Row], old: Rules, new: Rules) -> list[dict[str, A
                 }
             )
     return changed
+
+
+def move_of(change: Mapping[str, Any]) -> str:
+    """Return where the level of an entry of `differences` went: `up`, `down`, or `same`."""
+    if "level" not in change["new"]:
+        return "same"
+    before, after = Level(change["old"]["level"]), Level(change["new"]["level"])
+    return "up" if after.rank < before.rank else "down"
