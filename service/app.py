@@ -33,6 +33,7 @@ from service.pathway.escalation import tell_staff
 from service.pathway.lateness import judge_again
 from service.pathway.links import Links
 from service.pathway.missed_texts import fetch_missed_texts
+from service.pathway.questions import act_on_silence
 from service.pathway.receipts import record_receipt
 from service.pathway.rules import Rules
 from service.pathway.settling import settle_unknown
@@ -163,6 +164,7 @@ def worker(parts: Parts, account: TwilioAccount) -> Worker:
             lambda: fetch_missed_texts(parts.sessions, look_ups, rules, now()),
         ),
         Duty("silences", every(60.0), lambda: raise_silences(parts.sessions, now())),
+        Duty("questions", every(5.0), lambda: act_on_silence(parts.sessions, rules, now())),
         Duty("audit", every(10.0), chain_audit),
     ]
     name = f"{socket.gethostname()}:{os.getpid()}"

@@ -43,22 +43,42 @@ _PROMISES_A_CALL = frozenset({"routine", "urgent", "urgent_closed", "question", 
 
 
 def answer_key(
-    reading: Reading, who: Correspondent, raised: Raised | None, *, is_open: bool
+    reading: Reading,
+    who: Correspondent,
+    raised: Raised | None,
+    *,
+    is_open: bool,
+    call_not_promised: bool = False,
 ) -> str:
-    """Return the key of the text that answers a reply (`clinical-protocol` B), or `none`."""
-    answer = reading.answer
+    """Return the key of the text that answers a reply (`clinical-protocol` B), or `none`.
+
+    `call_not_promised`: the signs were asked before the patient could be told of the call.
+    """
+    answer = _asked_once(reading, who, raised)
+    if raised and reading.signs and answer is Answer.OK:
+        # No further signs; the call that an earlier finding asks for stands (C4).
+        answer = Answer.ROUTINE
     if answer in _WHOEVER_WRITES:
         return answer.value
     if who.patient is None and answer is not Answer.URGENT:
         return "shared_phone" if who.known else NO_ANSWER
     if answer is Answer.OK:
-        checkin = who.checkin
-        return checkin.key.replace("checkin_", "ok_") if checkin else Answer.THANKS.value
-    if answer in (Answer.ROUTINE, Answer.URGENT, Answer.QUESTION) and raised and raised.added:
+        if who.checkin is None:
+            return Answer.THANKS.value
+        return "ok_48h" if who.asked_again else "ok_96h"
+    promised = raised is not None and raised.added and not call_not_promised
+    if promised and answer in (Answer.ROUTINE, Answer.URGENT, Answer.QUESTION):
         return "update"
     if answer in (Answer.ROUTINE, Answer.URGENT) and not is_open:
         return f"{answer.value}_closed"
     return answer.value
+
+
+def _asked_once(reading: Reading, who: Correspondent, raised: Raised | None) -> Answer:
+    """The answer to give, where the signs are asked once for each check-in (A, `signs`)."""
+    if reading.answer is not Answer.SIGNS or not who.signs_asked:
+        return reading.answer
+    return Answer.ROUTINE if raised else Answer.NONE
 
 
 def plan_answer(
@@ -71,6 +91,7 @@ def plan_answer(
     rules: Rules,
     *,
     just_opted_out: bool = False,
+    call_not_promised: bool = False,
 ) -> str:
     """Plan the one text that answers a reply; return its key, or `none`.
 
@@ -78,12 +99,34 @@ def plan_answer(
     patient whose record staff have stopped gets nothing at all (`clinical-protocol` D).
     """
     now = reply.received_at
-    key = answer_key(reading, who, raised, is_open=rules.is_open(now, clinic.facts()))
+    key = answer_key(
+        reading,
+        who,
+        raised,
+        is_open=rules.is_open(now, clinic.facts()),
+        call_not_promised=call_not_promised,
+    )
     if who.patient is not None and not who.patient.in_care():
         return NO_ANSWER
     stopped = who.address.opted_out_at is not None
     if key == NO_ANSWER or (stopped and not (just_opted_out and key in OPT_OUT_CONFIRMATIONS)):
         return NO_ANSWER
+    plan_text(db, clinic, reply, who, key, reading.level, raised, rules, now)
+    return key
+
+
+def plan_text(
+    db: Session,
+    clinic: Clinic,
+    reply: Reply,
+    who: Correspondent,
+    key: str,
+    level: Level,
+    raised: Raised | None,
+    rules: Rules,
+    now: datetime,
+) -> None:
+    """Plan the text `key` as an answer to a reply, to go out at once."""
     until = now + (CONFIRM_WITHIN if key in OPT_OUT_CONFIRMATIONS else _USEFUL_FOR)
     message = Message(
         clinic_id=clinic.id,
@@ -98,7 +141,7 @@ def plan_answer(
         wording=key,
         language=who.language,
         protocol_version=who.session.protocol_version if who.session else rules.protocol_version,
-        slots=_slots(clinic, key, reading.level, raised, rules, now),
+        slots=_slots(clinic, key, level, raised, rules, now),
         due_at=now,
         send_at=now,
         send_before=until,
@@ -107,7 +150,6 @@ def plan_answer(
         created_at=now,
     )
     db.add(message)
-    return key
 
 
 def _slots(

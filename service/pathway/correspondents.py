@@ -19,6 +19,11 @@ from service.store.sessions import TreatmentSession, session_of, sessions_of_pat
 JOINED = timedelta(minutes=5)
 """Texts that follow one another within this time are read as one (`clinical-protocol` D)."""
 _QUESTION_STANDS = timedelta(hours=72)
+_MOST_QUESTIONS = 20
+_LAST_CHECKIN = "checkin_96h"
+_LEAVES_QUESTION_OPEN = ("routine", "routine_closed", "update", "thanks", "help", "call_missed")
+"""Texts after which the question before them may still be answered."""
+_ABOUT_A_SESSION = ("signs", "clarify", "clarify_signs", "safety_check")
 _SENT = (MessageState.ACCEPTED, MessageState.DELIVERED, MessageState.UNKNOWN)
 _NEVER_SENT = (MessageState.CANCELLED, MessageState.SKIPPED, MessageState.REFUSED)
 
@@ -34,13 +39,24 @@ class Correspondent:
     checkin: Message | None
     """The newest check-in sent, open or not."""
     checkin_open: bool
-    last_question: str | None
-    """The key of the newest text that went to this address and may be what is answered."""
+    question: Message | None
+    """The newest text that went to this address and may be what is answered."""
+    clarified: bool
+    """Were unclear words asked about already, since the check-in or in these days?"""
+    signs_asked: bool
+    """Were the A-D signs asked since the newest check-in?"""
+    asked_again: bool
+    """Is the session's last check-in still to come?"""
 
     @property
     def known(self) -> bool:
         """Does the address belong to any patient?"""
         return bool(self.patients)
+
+    @property
+    def last_question(self) -> str | None:
+        """The key of the text that may be what is answered."""
+        return self.question.key if self.question else None
 
     @property
     def language(self) -> Language:
@@ -55,15 +71,43 @@ def who_wrote(db: Session, address: Address, received_at: datetime) -> Correspon
     checkins = _sent_checkins(db, patients)
     open_now = [checkin for checkin in checkins if _is_open(checkin, received_at)]
     patient = _the_one(patients, open_now)
+    return _about(db, address, patients, patient, checkins, received_at)
+
+
+def as_patient(
+    db: Session, who: Correspondent, patient: Patient, received_at: datetime
+) -> Correspondent:
+    """Return the correspondent again, now that it is known which of the number's patients it is."""
+    patients = list(who.patients)
+    checkins = _sent_checkins(db, [patient])
+    return _about(db, who.address, patients, patient, checkins, received_at)
+
+
+def _about(
+    db: Session,
+    address: Address,
+    patients: list[Patient],
+    patient: Patient | None,
+    checkins: list[Message],
+    received_at: datetime,
+) -> Correspondent:
     checkin = next((sent for sent in checkins if patient and sent.patient_id == patient.id), None)
+    recent = _recent_questions(db, address, received_at)
+    question = next((one for one in recent if one.key not in _LEAVES_QUESTION_OPEN), None)
+    session = _session(db, patient, checkin, question, received_at)
+    since = (checkin.sent_at if checkin else None) or received_at - _QUESTION_STANDS
+    asked = {message.key for message in recent if message.created_at >= since}
     return Correspondent(
         address=address,
         patients=tuple(patients),
         patient=patient,
-        session=_session(db, patient, checkin, received_at),
+        session=session,
         checkin=checkin,
         checkin_open=checkin is not None and _is_open(checkin, received_at),
-        last_question=_last_question(db, address, received_at),
+        question=question,
+        clarified="clarify" in asked,
+        signs_asked="signs" in asked,
+        asked_again=session is not None and _last_checkin_to_come(db, session),
     )
 
 
@@ -86,7 +130,8 @@ def circumstances(
         ),
         baseline=session.baseline_pain if session else None,
         previous=_previous_score(db, session) if session else None,
-        checkin_open=who.checkin_open,
+        # "Send one number" asks the check-in's question again.
+        checkin_open=who.checkin_open or who.last_question == "clarify",
         signs_open=who.last_question in ("signs", "clarify_signs"),
         safety_check_open=who.last_question == "safety_check",
         guardian=bool(patient and patient.guardian),
@@ -95,7 +140,7 @@ def circumstances(
         chest_adjacent=chest_adjacent(regions),
         regions=regions,
         has_media=has_media,
-        clarified_before=who.last_question in ("clarify", "clarify_signs"),
+        clarified_before=who.clarified,
     )
 
 
@@ -129,12 +174,19 @@ def _the_one(patients: list[Patient], open_now: list[Message]) -> Patient | None
 
 
 def _session(
-    db: Session, patient: Patient | None, checkin: Message | None, received_at: datetime
+    db: Session,
+    patient: Patient | None,
+    checkin: Message | None,
+    question: Message | None,
+    received_at: datetime,
 ) -> TreatmentSession | None:
     if patient is None:
         return None
     if checkin and checkin.session_id and _is_open(checkin, received_at):
         return session_of(db, patient.clinic_id, checkin.session_id)
+    asked = question if question and question.key in _ABOUT_A_SESSION else None
+    if asked and asked.session_id and asked.patient_id == patient.id:
+        return session_of(db, patient.clinic_id, asked.session_id)
     return next(
         (
             session
@@ -150,19 +202,31 @@ def _previous_score(db: Session, session: TreatmentSession) -> int | None:
     return next((score for score in reversed(scores) if score is not None), None)
 
 
-def _last_question(db: Session, address: Address, received_at: datetime) -> str | None:
+def _last_checkin_to_come(db: Session, session: TreatmentSession) -> bool:
+    waiting = select(Message.id).where(
+        Message.session_id == session.id,
+        Message.key == _LAST_CHECKIN,
+        Message.state.in_((MessageState.PLANNED, MessageState.CLAIMED)),
+    )
+    return db.scalar(waiting.limit(1)) is not None
+
+
+def _recent_questions(db: Session, address: Address, received_at: datetime) -> list[Message]:
+    """What went to an address in these days and may be answered, newest first."""
     went_at = func.coalesce(Message.sent_at, Message.created_at)
-    return db.scalar(
-        select(Message.key)
-        .where(
-            Message.address_id == address.id,
-            or_(
-                (Message.kind == MessageKind.REPLY) & Message.state.not_in(_NEVER_SENT),
-                (Message.kind == MessageKind.CHECKIN) & Message.state.in_(_SENT),
-            ),
-            Message.created_at <= received_at,
-            went_at >= received_at - _QUESTION_STANDS,
+    return list(
+        db.scalars(
+            select(Message)
+            .where(
+                Message.address_id == address.id,
+                or_(
+                    (Message.kind == MessageKind.REPLY) & Message.state.not_in(_NEVER_SENT),
+                    (Message.kind == MessageKind.CHECKIN) & Message.state.in_(_SENT),
+                ),
+                Message.created_at <= received_at,
+                went_at >= received_at - _QUESTION_STANDS,
+            )
+            .order_by(went_at.desc(), Message.id.desc())
+            .limit(_MOST_QUESTIONS)
         )
-        .order_by(went_at.desc(), Message.id.desc())
-        .limit(1)
     )

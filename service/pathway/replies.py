@@ -17,8 +17,9 @@ from service.domain.triage.readings import Answer, Reading
 from service.domain.values import Channel, Level, MessageState
 from service.pathway.answers import plan_answer
 from service.pathway.correspondents import JOINED, Correspondent, circumstances, who_wrote
-from service.pathway.flagging import raise_flag
+from service.pathway.flagging import Raised, raise_flag, waiting_flag
 from service.pathway.optouts import lock_address, opt_out, pause, reopen
+from service.pathway.questions import hear, waiting_at, when_to_act
 from service.pathway.rules import Rules
 from service.store.clinics import Clinic
 from service.store.messages import Message, end_all
@@ -71,9 +72,12 @@ def receive(db: Session, clinic: Clinic, incoming: Incoming, rules: Rules) -> Re
     _note(reply, reading)
     if not _left_open(reading, who):
         _settle_checkin(db, who, incoming.received_at)
+    waiting = waiting_at(db, address.id)
     raised = None
     if _needs_a_person(reading, who):
-        raised = raise_flag(db, clinic, reply, who, reading, rules)
+        raised = raise_flag(db, clinic, reply, who, reading, rules, reply.received_at)
+    elif reading.signs and (flag := waiting_flag(db, who)):
+        raised = Raised(flag, added=True)
     just_opted_out = _follow_wishes(db, address, reading, incoming)
     reply.answer = plan_answer(
         db,
@@ -84,7 +88,10 @@ def receive(db: Session, clinic: Clinic, incoming: Incoming, rules: Rules) -> Re
         raised,
         rules,
         just_opted_out=just_opted_out and not incoming.provider_confirms,
+        call_not_promised=any(earlier.answer == Answer.SIGNS for earlier in waiting),
     )
+    hear(waiting, reading, raised)
+    reply.act_at = when_to_act(reply.answer, reading.level, raised, reply.received_at)
     db.flush()
     return reply
 
@@ -149,13 +156,15 @@ def _read(
     ]
     try:
         reading = rules.read_reply(incoming.body, around)
-        if earlier:
+        # Letters answer our own question; they are no piece of the text before it.
+        if earlier and not reading.signs:
             joined = "\n".join([*earlier, incoming.body])
             reading = _more_worrying(reading, rules.read_reply(joined, around))
     except Exception as error:
         # A reply that cannot be read still needs a person (I4); its text must not reach the log.
         log.error("triage_failed", reply=str(reply.id), error=type(error).__name__)
         reading = _unreadable(incoming.body)
+    reading = _not_asked_twice(reading, who)
     return _with_what_we_know(reading, who, has_media=bool(incoming.media))
 
 
@@ -170,6 +179,31 @@ def _more_worrying(own: Reading, joined: Reading) -> Reading:
         opt_out=own.opt_out,
         doubtful_opt_out=own.doubtful_opt_out,
         keyword=own.keyword,
+    )
+
+
+def _not_asked_twice(reading: Reading, who: Correspondent) -> Reading:
+    """Settle a doubt upward when asking once more leads nowhere, or nobody can be asked."""
+    categories = reading.categories
+    stopped = who.address.opted_out_at is not None
+    if "safety_check" in categories and (stopped or reading.opt_out):
+        return _risen(reading, Level.EMERGENCY, Answer.EMERGENCY)
+    if reading.answer is Answer.CLARIFY_SIGNS and (
+        stopped or who.last_question == Answer.CLARIFY_SIGNS
+    ):
+        risen = _risen(reading, Level.URGENT, Answer.URGENT)
+        return replace(risen, categories=tuple(dict.fromkeys(("nerve", *categories))))
+    if reading.answer is Answer.CLARIFY and (stopped or who.clarified):
+        risen = _risen(reading, Level.ROUTINE, Answer.ROUTINE)
+        return replace(risen, categories=tuple(dict.fromkeys((*categories, "unclear"))))
+    return reading
+
+
+def _risen(reading: Reading, level: Level, answer: Answer) -> Reading:
+    return replace(
+        reading,
+        level=min(reading.level, level, key=lambda one: one.rank),
+        answer=reading.answer if reading.opt_out else answer,
     )
 
 

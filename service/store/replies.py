@@ -64,7 +64,7 @@ class Reply(HasId, Base):
     answer: Mapped[str | None]
     """The key of the text that went back, or `none`."""
     act_at: Mapped[datetime | None]
-    """When somebody must act, should `answer` stay unanswered or not arrive; None: nothing is owed."""
+    """When to act if `answer` stays unanswered, or did not arrive; None: nothing is owed."""
     opt_out: Mapped[bool] = mapped_column(default=False)
     rules_version: Mapped[str | None]
 
