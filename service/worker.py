@@ -94,4 +94,4 @@ def _run_duty(duty: Duty) -> None:
     try:
         duty.work()
     except Exception as problem:  # The next tick tries again; its text may name a patient.
-        _log.error("duty_failed", duty=duty.name, problem=type(problem).__name__)
+        _log.error("duty_failed", duty=duty.name, exc_info=problem)

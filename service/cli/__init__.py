@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import structlog
 import typer
 from sqlalchemy.exc import OperationalError
 
@@ -9,9 +10,11 @@ from service.app import NoSecrets, NotInLive
 from service.bench import bench_app
 from service.cli import people, running, triage
 from service.cli.opening import fail
+from service.logs import set_up_logs
 from service.pathway.administration import NotPossible
 from service.settings import WrongSetting
 
+_log = structlog.get_logger()
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -35,6 +38,7 @@ app.add_typer(bench_app, name="bench")
 
 def main() -> None:
     """Run the command; what a person can mend is one line on standard error and exit code 1."""
+    set_up_logs()
     try:
         app()
     except (WrongSetting, NoSecrets, NotInLive, NotPossible) as error:
@@ -44,3 +48,6 @@ def main() -> None:
             "The database cannot be used. Check AFTERCARE_DATABASE_URL, and run "
             "`aftercare migrate` if it is new."
         )
+    except Exception:
+        _log.critical("command_failed", exc_info=True)
+        fail("Something went wrong; the line above says where.")

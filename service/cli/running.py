@@ -83,8 +83,10 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
 def _serve(application: FastAPI, host: str, port: int) -> None:
     import uvicorn
 
-    # The access log would hold the tokens of patients' links.
-    uvicorn.run(application, host=host, port=port, access_log=False, log_level="warning")
+    # Its own access log would hold the tokens of patients' links; the rest goes through ours.
+    uvicorn.run(
+        application, host=host, port=port, access_log=False, log_config=None, log_level="warning"
+    )
 
 
 def _serve_and_send(application: FastAPI, running: Worker, host: str, port: int) -> None:

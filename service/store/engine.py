@@ -22,6 +22,9 @@ _SQLITE_PRAGMAS = (
     "PRAGMA secure_delete=ON",
 )
 
+_HIDDEN = True
+"""Parameters are patients' data: they are left out of errors, which are printed."""
+
 
 def open_engine(url: str, vault: Vault, *, pool_size: int = 20) -> Engine:
     """Open the database at `url`; `postgresql://` means psycopg 3.
@@ -33,12 +36,13 @@ def open_engine(url: str, vault: Vault, *, pool_size: int = 20) -> Engine:
     if address.drivername in ("postgresql", "postgres"):
         address = address.set(drivername="postgresql+psycopg")
     if address.get_backend_name() == "sqlite":
-        engine = create_engine(address)
+        engine = create_engine(address, hide_parameters=_HIDDEN)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_immediate)
     else:
         engine = create_engine(
             address,
+            hide_parameters=_HIDDEN,
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_pre_ping=True,

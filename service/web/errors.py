@@ -14,6 +14,7 @@ from service.pathway.enrolment import NothingToCancel, SessionNotFound
 from service.pathway.erasure import FlagsStillOpen
 from service.pathway.stopping import PatientNotFound
 from service.web.deps import NotAllowed
+from service.web.requests import REQUEST_ID
 
 _ANSWERS: dict[type[Exception], tuple[int, str]] = {
     NotAllowed: (401, "Send a valid API key as `Authorization: Bearer <key>`."),
@@ -69,7 +70,7 @@ def add_error_answers(app: FastAPI) -> None:
     for kind, (status, words) in _ANSWERS.items():
         app.add_exception_handler(kind, _answer(status, words))
     app.add_exception_handler(RequestValidationError, _wrong_input)
-    app.add_exception_handler(Exception, _answer(500, "Something went wrong; nothing was stored."))
+    app.add_exception_handler(Exception, _unforeseen)
 
 
 def _answer(status: int, words: str) -> Any:
@@ -79,6 +80,16 @@ def _answer(status: int, words: str) -> Any:
         return JSONResponse({"detail": words}, status_code=status, headers=headers)
 
     return handler
+
+
+def _unforeseen(request: Request, _error: Exception) -> JSONResponse:
+    """Say nothing of what went wrong but the request's id, by which the log tells more."""
+    request_id = request.state.request_id
+    return JSONResponse(
+        {"detail": "Something went wrong; nothing was stored.", "request_id": request_id},
+        status_code=500,
+        headers={REQUEST_ID: request_id},
+    )
 
 
 def _wrong_input(_request: Request, error: Exception) -> JSONResponse:

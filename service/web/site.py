@@ -9,6 +9,7 @@ from service.web import health
 from service.web.api import flags, patients, sessions
 from service.web.deps import WebParts
 from service.web.errors import add_error_answers, described
+from service.web.requests import NamedRequests
 
 _LARGEST_BODY = 1024 * 1024
 """Bytes; no session or note of a call comes near it."""
@@ -37,4 +38,5 @@ def build_site(parts: WebParts, *more: APIRouter) -> FastAPI:
     for router in more:
         site.include_router(router)
     add_error_answers(site)
+    site.add_middleware(NamedRequests)
     return site
