@@ -284,7 +284,7 @@ def _row(
     planned: PlannedMessage,
     now: datetime,
 ) -> dict[str, object]:
-    state, reason = _fate(planned, patient, address)
+    state, reason = fate(planned, patient, address)
     return {
         "id": new_id(),
         "clinic_id": session.clinic_id,
@@ -309,7 +309,7 @@ def _row(
     }
 
 
-def _fate(
+def fate(
     planned: PlannedMessage, patient: Patient, address: Address
 ) -> tuple[MessageState, str | None]:
     """What becomes of a planned message, given what is known of its patient and address."""

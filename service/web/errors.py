@@ -10,13 +10,14 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from service.pathway.callbacks import FlagAlreadyClosed, FlagNotFound, FlagOwnedBySomebodyElse
+from service.pathway.corrections import AftercareEnded, EndTooFarAhead
 from service.pathway.enrolment import NothingToCancel, SessionNotFound
 from service.pathway.erasure import FlagsStillOpen
 from service.pathway.stopping import PatientNotFound
 from service.web.deps import NotAllowed
 from service.web.requests import REQUEST_ID
 
-_ANSWERS: dict[type[Exception], tuple[int, str]] = {
+_ANSWERS: dict[type[Exception], tuple[int, str | list[dict[str, str]]]] = {
     NotAllowed: (401, "Send a valid API key as `Authorization: Bearer <key>`."),
     SessionNotFound: (404, "There is no session with this id."),
     PatientNotFound: (404, "There is no patient with this id."),
@@ -29,6 +30,11 @@ _ANSWERS: dict[type[Exception], tuple[int, str]] = {
         "`POST /api/v1/flags/{id}/calls`, or erase with `?force=true` and take the flags over.",
     ),
     NothingToCancel: (409, "This session's aftercare has ended already."),
+    AftercareEnded: (409, "This session's aftercare has ended already: nothing of it can move."),
+    EndTooFarAhead: (
+        422,
+        [{"field": "ended_at", "message": "is more than a day from now; check the date"}],
+    ),
 }
 
 
@@ -55,7 +61,7 @@ _DESCRIBED: dict[int | str, dict[str, Any]] = {
     401: {"model": Problem, "description": "No valid API key."},
     404: {"model": Problem, "description": "The clinic has no such record."},
     409: {"model": Problem, "description": "The record's state does not allow it."},
-    413: {"model": Problem, "description": "The request is larger than 1 MB."},
+    413: {"description": "The request is larger than 1 MB.", "content": {"text/plain": {}}},
     422: {"model": WrongInput, "description": "A field cannot be taken as it is."},
 }
 
@@ -73,7 +79,7 @@ def add_error_answers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unforeseen)
 
 
-def _answer(status: int, words: str) -> Any:
+def _answer(status: int, words: str | list[dict[str, str]]) -> Any:
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
 
     def handler(_request: Request, _error: Exception) -> JSONResponse:

@@ -151,6 +151,30 @@ def test_sessions_are_listed_page_by_page(api):
     assert rest["next_cursor"] is None
 
 
+def test_pages_stay_in_order_while_new_sessions_come(api):
+    for number in range(4):
+        patient = f"+1281555012{number}"
+        api.post("/api/v1/sessions", json=visit(external_id=f"v{number}", patient__phone=patient))
+    first = api.get("/api/v1/sessions?limit=3").json()
+    api.post("/api/v1/sessions", json=visit(external_id="v4", patient__phone="+12815550124"))
+
+    rest = api.get(f"/api/v1/sessions?limit=3&cursor={first['next_cursor']}").json()
+
+    seen = [session["external_id"] for session in first["sessions"] + rest["sessions"]]
+    assert seen == ["v0", "v1", "v2", "v3", "v4"]
+
+
+def test_sessions_can_be_asked_for_by_patient_and_time(api):
+    ana = api.post("/api/v1/sessions", json=VISIT).json()
+    api.post("/api/v1/sessions", json=visit(external_id="v2", patient__phone="+12815550124"))
+
+    of_ana = api.get(f"/api/v1/sessions?patient_id={ana['patient_id']}").json()["sessions"]
+    later = api.get("/api/v1/sessions?since=2026-03-03T18:00:01").json()["sessions"]
+
+    assert [session["id"] for session in of_ana] == [ana["id"]]
+    assert later == []
+
+
 def test_another_clinic_sees_nothing(api, other_key):
     session = api.post("/api/v1/sessions", json=VISIT).json()
     unknown = "00000000-0000-0000-0000-000000000000"

@@ -14,6 +14,7 @@ from service.store.flags import flags_in_state
 from service.web.api.schemas import CallGiven
 from service.web.api.views import flag_view
 from service.web.deps import CallerClinic, CallerKey, Db, Now
+from service.web.errors import described
 
 router = APIRouter(prefix="/flags", tags=["flags"])
 
@@ -27,14 +28,14 @@ def list_flags(
     return [flag_view(db, flag) for flag in flags_in_state(db, caller.clinic_id, wanted)]
 
 
-@router.post("/{flag_id}/own")
+@router.post("/{flag_id}/own", responses=described(404, 409))
 def own(flag_id: UUID, db: Db, caller: CallerKey, now: Now) -> dict[str, Any]:
     """Take a flag; 409 if somebody else has it."""
     flag = callbacks.own(db, caller.clinic_id, flag_id, by=caller.name, now=now)
     return flag_view(db, flag)
 
 
-@router.post("/{flag_id}/calls", status_code=201)
+@router.post("/{flag_id}/calls", status_code=201, responses=described(404, 409))
 def record_call(
     flag_id: UUID, given: CallGiven, db: Db, caller: CallerKey, clinic: CallerClinic, now: Now
 ) -> dict[str, Any]:

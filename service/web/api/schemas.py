@@ -52,6 +52,11 @@ _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
 
+def _in_utc(given: datetime) -> datetime:
+    """Take a time without a zone as UTC, like all times of this API."""
+    return given.replace(tzinfo=UTC) if given.tzinfo is None else given
+
+
 def _in_our_time(given: datetime) -> datetime:
     if not _EARLIEST <= given < _LATEST:
         raise ValueError("is not a time of this century")
@@ -59,6 +64,7 @@ def _in_our_time(given: datetime) -> datetime:
 
 
 Moment = Annotated[AwareDatetime, AfterValidator(_in_our_time)]
+Since = Annotated[datetime, AfterValidator(_in_utc), AfterValidator(_in_our_time)]
 
 
 class _Given(BaseModel):
@@ -174,6 +180,12 @@ class SessionGiven(_Given):
             plan=self.plan,
             move_plan=self.move_plan or None,
         )
+
+
+class EndGiven(_Given):
+    """When a session really ended."""
+
+    ended_at: Moment
 
 
 class CancelGiven(_Given):

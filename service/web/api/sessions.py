@@ -1,18 +1,18 @@
-"""Sessions over the API: enrol, look, cancel, list."""
+"""Sessions over the API: enrol, look, correct, cancel, list."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from service.pathway import enrolment
+from service.pathway import corrections, enrolment
 from service.store.sessions import session_of, sessions_page
-from service.web.api.schemas import CancelGiven, SessionGiven
+from service.web.api.schemas import CancelGiven, EndGiven, SessionGiven, Since
 from service.web.api.views import session_line, session_view, whole_session_view
 from service.web.deps import CallerClinic, CallerKey, Db, Now
+from service.web.errors import described
 
 router = APIRouter(prefix="/sessions", tags=["sessions"])
 
@@ -41,7 +41,7 @@ def list_sessions(
     db: Db,
     caller: CallerKey,
     patient_id: UUID | None = None,
-    since: datetime | None = None,
+    since: Since | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: UUID | None = None,
 ) -> dict[str, Any]:
@@ -50,8 +50,7 @@ def list_sessions(
         db,
         caller.clinic_id,
         patient_id=patient_id,
-        # A time without a zone is taken as UTC, like all times of this API.
-        since=since.replace(tzinfo=UTC) if since and since.tzinfo is None else since,
+        since=since,
         after=cursor,
         limit=limit + 1,
     )
@@ -62,7 +61,7 @@ def list_sessions(
     }
 
 
-@router.get("/{session_id}")
+@router.get("/{session_id}", responses=described(404))
 def look(session_id: UUID, db: Db, clinic: CallerClinic) -> dict[str, Any]:
     """One session with its messages, replies, flags and calls."""
     session = session_of(db, clinic.id, session_id)
@@ -71,7 +70,21 @@ def look(session_id: UUID, db: Db, clinic: CallerClinic) -> dict[str, Any]:
     return whole_session_view(db, clinic, session)
 
 
-@router.post("/{session_id}/cancel")
+@router.patch("/{session_id}", responses=described(404, 409))
+def correct_end(
+    session_id: UUID, given: EndGiven, db: Db, caller: CallerKey, clinic: CallerClinic, now: Now
+) -> dict[str, Any]:
+    """Correct when a session ended: messages not sent yet move, what was sent stays.
+
+    The same time again changes nothing.
+    """
+    session = corrections.correct_end(
+        db, clinic, session_id, given.ended_at, by=caller.name, now=now
+    )
+    return session_view(db, clinic, session)
+
+
+@router.post("/{session_id}/cancel", responses=described(404, 409))
 def cancel(
     session_id: UUID,
     given: CancelGiven,

@@ -17,7 +17,7 @@ from service.store.messages import Message, messages_of_session
 from service.store.patients import patient_of
 from service.store.replies import Reply, replies_of_session
 from service.store.sessions import TreatmentSession
-from service.web.api.schemas import utc
+from service.web.api.schemas import legible, utc
 
 
 def session_view(db: Session, clinic: Clinic, session: TreatmentSession) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def flag_view(db: Session, flag: Flag) -> dict[str, Any]:
         "level": flag.level.value,
         "categories": flag.categories,
         "score": flag.score,
-        "reply": reply.body if reply else None,
+        "reply": legible(reply.body) if reply else None,
         "reason": flag.reason,
         "patient_id": str(flag.patient_id) if flag.patient_id else None,
         "session_id": str(flag.session_id) if flag.session_id else None,
@@ -118,7 +118,7 @@ def _reply_view(reply: Reply) -> dict[str, Any]:
     return {
         "id": str(reply.id),
         "channel": reply.channel.value,
-        "body": reply.body,
+        "body": legible(reply.body),
         "received_at": utc(reply.received_at),
         "level": reply.level.value if reply.level else None,
         "score": reply.score,
