@@ -59,7 +59,8 @@ class NextTry:
     """What follows a call that reached nobody: another try, or someone else decides.
 
     Exactly one of `at` and `hand_to` is set. An `emergency_contact` is rung only with consent; the
-    lead decides otherwise. `say_call_missed` asks for the text `call_missed`.
+    lead decides otherwise. `say_call_missed` asks for the text `call_missed`: after the first try,
+    so that the patient may ring back while we go on trying, and after the last (D).
     """
 
     at: datetime | None
@@ -149,7 +150,7 @@ def next_try(
         return NextTry(at=None, hand_to=hand_to, say_call_missed=True)
     wait = _TRY_AGAIN_AFTER.get(level, _TRY_AGAIN_AFTER[Level.ROUTINE])
     at = now + wait if level is Level.EMERGENCY else add_business_time(now, wait, clinic)
-    return NextTry(at=at, hand_to=None, say_call_missed=False)
+    return NextTry(at=at, hand_to=None, say_call_missed=tries == 1)
 
 
 def on_call_paged_at(level: Level, raised_at: datetime, clinic: ClinicFacts) -> datetime | None:
@@ -170,6 +171,31 @@ def on_call_paged_at(level: Level, raised_at: datetime, clinic: ClinicFacts) -> 
             return None
     long_closed = next_opening(closed_at, clinic) - closed_at > PAGE_WHEN_CLOSED_FOR
     return closed_at if long_closed else None
+
+
+def hand_over_steps(
+    level: Level, since: datetime, clinic: ClinicFacts, *, until: datetime
+) -> list[EscalationStep]:
+    """The notices owed once the last try has failed: the lead decides, and is told until they do.
+
+    An emergency is handed over at any hour and then goes to everyone; anything else in business
+    hours. An emergency contact is not rung by us: the lead knows whether there is one.
+    """
+    if level is Level.EMERGENCY:
+        first = EscalationStep("lead_decides", since, Audience.LEAD)
+        return [first, *_repeats(since, timedelta(minutes=10), Audience.EVERYONE, until, None)]
+    at = next_opening(since, clinic)
+    every = timedelta(minutes=30) if level is Level.URGENT else timedelta(days=1)
+    first = EscalationStep("lead_decides", at, Audience.LEAD)
+    return [first, *_repeats(at, every, Audience.LEAD, until, clinic)]
+
+
+def owner_has_until(due_at: datetime, taken_at: datetime) -> datetime:
+    """When staff are told of a flag again whose owner has not called: its deadline (C1, overdue).
+
+    Whoever takes a flag that is overdue has a quarter of an hour.
+    """
+    return due_at if due_at > taken_at else taken_at + FIRST_CALL[Level.EMERGENCY]
 
 
 def escalation_steps(

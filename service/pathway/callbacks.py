@@ -1,4 +1,4 @@
-"""Staff take a flag and record their calls; only a call's outcome closes a flag."""
+"""Staff take a flag and record their calls; only a call that reached the patient closes it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from service.domain.deadlines import next_try, owner_has_until
 from service.domain.values import CallOutcome, FlagState
+from service.pathway.flagging import sound_alarm
+from service.pathway.missed_calls import say_call_missed, writer_of
 from service.store import audit
+from service.store.clinics import Clinic
 from service.store.flags import Call, Flag, flag_of
 
 
@@ -29,15 +33,18 @@ class FlagAlreadyClosed(Exception):
 
 
 def own(db: Session, clinic_id: UUID, flag_id: UUID, by: str, now: datetime) -> Flag:
-    """Take a flag, which acknowledges it and ends its escalation; taking it twice is no change.
+    """Take a flag, which acknowledges it; taking it twice is no change.
+
+    Nobody else is told of it then, unless its deadline passes without a call.
 
     Raises `FlagNotFound`, `FlagOwnedBySomebodyElse` or `FlagAlreadyClosed`.
     """
     flag = _still_open(db, clinic_id, flag_id)
     if flag.state is FlagState.OWNED and flag.owner != by:
         raise FlagOwnedBySomebodyElse(flag.owner or "")
-    # A level that rose since it was taken starts the escalation anew: this acknowledges that, too.
-    flag.escalate_at = None
+    # A level that rose since it was taken starts the telling anew: this acknowledges that, too.
+    if flag.alarm_at is None or flag.alarm_at <= now:
+        sound_alarm(flag, owner_has_until(flag.due_at, now))
     if flag.state is FlagState.OPEN:
         flag.state, flag.owner, flag.owned_at = FlagState.OWNED, by, now
         _audit(db, flag, by, "flag_owned", now)
@@ -52,12 +59,14 @@ def record_call(
     note: str | None,
     by: str,
     now: datetime,
-    next_try_at: datetime,
 ) -> Flag:
-    """Record how a call went: reaching the patient closes the flag, else `next_try_at` stands.
+    """Record how a call went: reaching the patient closes the flag, else the next try is set.
 
-    A colleague may call in the owner's place. Raises `FlagNotFound` or `FlagAlreadyClosed`.
+    When that try falls due and nobody has called, staff are told from the beginning again; after
+    the last one the lead decides (`clinical-protocol` C1, D). A colleague may call in the owner's
+    place. Raises `FlagNotFound` or `FlagAlreadyClosed`.
     """
+    writer = None if outcome.closes else writer_of(db, clinic_id, flag_id)
     flag = _still_open(db, clinic_id, flag_id)
     db.add(
         Call(
@@ -70,12 +79,17 @@ def record_call(
         )
     )
     flag.tries += 1
-    flag.escalate_at = None
     if outcome.closes:
         flag.state, flag.outcome = FlagState.CLOSED, outcome
-        flag.closed_at, flag.closed_by, flag.next_try_at = now, by, None
+        flag.closed_at, flag.closed_by = now, by
+        flag.next_try_at = flag.escalate_at = None
     else:
-        flag.next_try_at = next_try_at
+        clinic = db.get_one(Clinic, clinic_id)
+        missed = next_try(outcome, flag.tries, flag.level, now, clinic.facts())
+        flag.next_try_at = missed.at or now
+        sound_alarm(flag, flag.next_try_at)
+        if missed.say_call_missed and writer is not None:
+            say_call_missed(db, clinic, flag, writer, now)
         if flag.state is FlagState.OPEN:
             flag.state, flag.owner, flag.owned_at = FlagState.OWNED, by, now
     _audit(db, flag, by, "call_recorded", now, outcome=outcome.value, state=flag.state.value)

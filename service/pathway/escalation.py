@@ -1,4 +1,4 @@
-"""Staff are told of a flag that nobody has taken, wider each time, until somebody does."""
+"""Staff are told of a flag that waits for them, wider each time, until somebody acts."""
 
 from __future__ import annotations
 
@@ -9,11 +9,18 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.domain.deadlines import Audience, EscalationStep, escalation_steps
+from service.domain.deadlines import (
+    TRIES,
+    Audience,
+    EscalationStep,
+    escalation_steps,
+    hand_over_steps,
+)
 from service.domain.protocol import CURRENT_VERSION
 from service.domain.values import (
     LANE_REPLY,
     Channel,
+    ClinicFacts,
     FlagState,
     Language,
     MessageKind,
@@ -53,7 +60,7 @@ def tell_staff(sessions: Sessions, now: datetime, *, limit: int = 50) -> int:
 
 def _take_steps(db: Session, flag: Flag, now: datetime) -> None:
     clinic = db.get_one(Clinic, flag.clinic_id)
-    steps = escalation_steps(flag.level, flag.raised_at, clinic.facts(), until=now + _LOOK_AHEAD)
+    steps = _steps(flag, clinic.facts(), now)
     staff = staff_of(db, clinic.id)
     # Steps that fall together, or were missed, reach a person as one text.
     texts: dict[UUID, Message] = {}
@@ -61,6 +68,19 @@ def _take_steps(db: Session, flag: Flag, now: datetime) -> None:
         if step.at <= now:
             _tell(db, clinic, flag, step, _audience(staff, step.audience), texts, now)
     flag.escalate_at = min((step.at for step in steps if step.at > now), default=None)
+
+
+def _steps(flag: Flag, clinic: ClinicFacts, now: datetime) -> list[EscalationStep]:
+    since, until = flag.alarm_at or flag.raised_at, now + _LOOK_AHEAD
+    if flag.tries >= TRIES:
+        return hand_over_steps(flag.level, since, clinic, until=until)
+    return escalation_steps(flag.level, since, clinic, until=until)
+
+
+def _name(flag: Flag, step: EscalationStep) -> str:
+    """The step's name, unique in the flag: an alarm that begins anew is told anew."""
+    again = f"@{flag.alarm_at.isoformat()}" if flag.alarm_at else ""
+    return f"{flag.level.value}:{step.step}{again}"
 
 
 def _audience(staff: list[Staff], audience: Audience) -> list[Staff]:
@@ -88,8 +108,7 @@ def _tell(
     texts: dict[UUID, Message],
     now: datetime,
 ) -> None:
-    # A level that rose begins its own ladder: what was told of the lower one does not count.
-    name = f"{flag.level.value}:{step.step}"
+    name = _name(flag, step)
     told = set(
         db.scalars(select(Notice.staff_id).where(Notice.flag_id == flag.id, Notice.step == name))
     )

@@ -18,10 +18,12 @@ from service.domain.deadlines import (
     default_holidays,
     escalation_steps,
     flag_deadline,
+    hand_over_steps,
     is_open,
     next_opening,
     next_try,
     on_call_paged_at,
+    owner_has_until,
 )
 from service.domain.values import CallOutcome, ClinicFacts, Level, OpenHours
 from tests.domain.sessions import CLINIC, chicago, on_the_wall
@@ -128,7 +130,13 @@ def test_a_call_that_reached_nobody_is_tried_again(level, now, again):
 
     assert found.at is not None
     assert on_the_wall(found.at) == again
-    assert (found.hand_to, found.say_call_missed) == (None, False)
+    assert (found.hand_to, found.say_call_missed) == (None, True)
+
+
+def test_the_second_try_is_not_texted_about():
+    found = next_try(CallOutcome.VOICEMAIL, 2, Level.URGENT, chicago("2026-03-02 10:00"), CLINIC)
+
+    assert not found.say_call_missed
 
 
 @pytest.mark.parametrize(
@@ -143,6 +151,30 @@ def test_after_three_tries_somebody_else_decides(level, hand_to):
     found = next_try(CallOutcome.NO_ANSWER, 3, Level(level), chicago("2026-03-02 10:00"), CLINIC)
 
     assert (found.at, found.hand_to, found.say_call_missed) == (None, hand_to, True)
+
+
+@pytest.mark.parametrize(
+    ("level", "since", "told"),
+    [
+        ("emergency", "2026-03-02 22:00", ["2026-03-02 22:00", "2026-03-02 22:10"]),
+        ("urgent", "2026-03-02 22:00", ["2026-03-03 08:00", "2026-03-03 08:30"]),
+        ("routine", "2026-03-02 10:00", ["2026-03-02 10:00", "2026-03-03 10:00"]),
+    ],
+)
+def test_the_lead_is_told_until_they_decide(level, since, told):
+    since = chicago(since)
+    steps = hand_over_steps(Level(level), since, CLINIC, until=since + timedelta(days=2))
+
+    assert steps[0].audience is Audience.LEAD
+    assert [on_the_wall(step.at) for step in steps[:2]] == told
+
+
+def test_the_owner_of_an_overdue_flag_has_a_quarter_of_an_hour():
+    now = chicago("2026-03-02 10:00")
+    quarter, hour = timedelta(minutes=15), timedelta(hours=1)
+
+    assert owner_has_until(now + hour, now) == now + hour
+    assert owner_has_until(now - hour, now) == now + quarter
 
 
 def test_a_call_that_reached_the_patient_needs_no_further_try():

@@ -52,7 +52,7 @@ def ana(sessions):
         a_message(db, session, patient, "checkin_96h", slots={"move_text": "roll the canary"})
         receive(db, clinic, a_text(WORDS), rules_that_read(ROUTINE))
         flag = db.scalars(select(Flag)).one()
-        record_call(db, clinic.id, flag.id, CallOutcome.ADVISED, "Canary said", "Kim", NOON, NOON)
+        record_call(db, clinic.id, flag.id, CallOutcome.ADVISED, "Canary said", "Kim", NOON)
         return patient.id
 
 

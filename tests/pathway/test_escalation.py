@@ -1,13 +1,16 @@
 """A flag that nobody takes is told to more and more people, each step once."""
 
 from datetime import timedelta
+from threading import Barrier, Thread
 
 import pytest
 from sqlalchemy import select
 
-from service.domain.values import FlagState, Level, MessageKind, Role
+from service.domain.values import CallOutcome, FlagState, Level, MessageKind, Role
 from service.pathway.administration import create_staff
+from service.pathway.callbacks import own, record_call
 from service.pathway.escalation import tell_staff
+from service.pathway.flagging import sound_alarm
 from service.store.flags import Flag, Notice
 from service.store.messages import Message
 from service.store.patients import Address
@@ -105,6 +108,83 @@ def test_a_flag_that_was_taken_is_told_no_further(sessions, flag_id):
 
     assert tell_staff(sessions, minutes(10)) == 0
     assert told(sessions) == []
+
+
+def steps_told(sessions):
+    with sessions() as db:
+        return list(db.scalars(select(Notice.step).order_by(Notice.created_at, Notice.id)))
+
+
+def test_a_taken_flag_without_a_call_is_told_again_from_its_deadline(sessions, flag_id):
+    tell_staff(sessions, NOON)
+    with sessions.begin() as db:
+        flag = db.get_one(Flag, flag_id)
+        own(db, flag.clinic_id, flag_id, "maria", minutes(2))
+
+    for minute in range(3, 15):
+        assert tell_staff(sessions, minutes(minute)) == 0
+    assert tell_staff(sessions, minutes(15)) == 1
+
+    assert told(sessions) == [ON_CALL, ON_CALL]
+
+
+def missed(sessions, flag_id, minute):
+    with sessions.begin() as db:
+        flag = db.get_one(Flag, flag_id)
+        record_call(
+            db, flag.clinic_id, flag_id, CallOutcome.NO_ANSWER, None, "maria", minutes(minute)
+        )
+
+
+def test_a_call_that_reached_nobody_brings_the_flag_back_when_the_next_is_due(sessions, flag_id):
+    tell_staff(sessions, NOON)
+    missed(sessions, flag_id, 1)
+
+    assert tell_staff(sessions, minutes(10)) == 0
+    for minute in (11, 14):
+        tell_staff(sessions, minutes(minute))
+        tell_staff(sessions, minutes(minute))
+
+    assert told(sessions) == [ON_CALL, ON_CALL, LEAD]
+
+
+def test_an_emergency_is_tried_three_times_within_half_an_hour_and_then_the_lead_decides(
+    sessions, flag_id
+):
+    tell_staff(sessions, NOON)
+    for minute in (5, 15, 25):
+        missed(sessions, flag_id, minute)
+
+    tell_staff(sessions, minutes(25))
+
+    assert told(sessions) == [ON_CALL, LEAD]
+    assert steps_told(sessions)[-1].startswith("emergency:lead_decides")
+
+
+def test_a_flag_that_rises_is_told_from_the_beginning(sessions, flag_id):
+    tell_staff(sessions, NOON)
+    with sessions.begin() as db:
+        sound_alarm(db.get_one(Flag, flag_id), minutes(60))
+
+    tell_staff(sessions, minutes(60))
+
+    assert told(sessions) == [ON_CALL, ON_CALL]
+
+
+def test_two_workers_tell_each_person_once(sessions, flag_id):
+    start = Barrier(2)
+
+    def look():
+        start.wait()
+        tell_staff(sessions, minutes(3))
+
+    workers = [Thread(target=look) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+    assert sorted(told(sessions)) == [ON_CALL, LEAD]
 
 
 def test_a_notice_holds_nothing_of_the_patient(sessions, flag_id):

@@ -240,9 +240,7 @@ def test_a_call_that_reached_the_patient_ends_the_doubt(sessions, writes):
     doubtful(writes)
     with sessions.begin() as db:
         flag = db.scalars(select(Flag)).one()
-        record_call(
-            db, flag.clinic_id, flag.id, CallOutcome.REACHED, None, "maria", after(5), after(5)
-        )
+        record_call(db, flag.clinic_id, flag.id, CallOutcome.REACHED, None, "maria", after(5))
 
     act_on_silence(sessions, RULES, after(15))
     assert flags(sessions)[0][0] == "urgent"

@@ -46,6 +46,7 @@ def _read_window(written: object) -> Window:
 
 Duration = Annotated[timedelta, BeforeValidator(_read_duration)]
 ClockTime = Annotated[time, BeforeValidator(_read_time)]
+ReadWindow = Annotated[Window, BeforeValidator(_read_window)]
 
 
 class _Row(BaseModel):
@@ -202,7 +203,7 @@ class Step(_Row):
     sent_by: SentBy
     planned: PlannedWhen = PlannedWhen.WITH_SESSION
     due: Due
-    window: Annotated[Window, BeforeValidator(_read_window)] | None = None
+    window: ReadWindow | None = None
     slide: Slide
     not_before: Duration = timedelta(0)
     useful_until: UsefulUntil
@@ -250,6 +251,7 @@ class Limits(_Row):
     spacing: Duration
     delay_after_answer: Duration
     room_before_closing: Duration
+    courtesy: ReadWindow
     first_to_go: tuple[str, ...]
 
     def texts_on_day(self, day: int) -> int:

@@ -9,11 +9,10 @@ from fastapi import APIRouter
 
 from service.domain.values import FlagState
 from service.pathway import callbacks
-from service.pathway.tries import next_call_at
 from service.store.flags import flags_in_state
 from service.web.api.schemas import CallGiven
 from service.web.api.views import flag_view
-from service.web.deps import CallerClinic, CallerKey, Db, Now
+from service.web.deps import CallerKey, Db, Now
 from service.web.errors import described
 
 router = APIRouter(prefix="/flags", tags=["flags"])
@@ -37,17 +36,10 @@ def own(flag_id: UUID, db: Db, caller: CallerKey, now: Now) -> dict[str, Any]:
 
 @router.post("/{flag_id}/calls", status_code=201, responses=described(404, 409))
 def record_call(
-    flag_id: UUID, given: CallGiven, db: Db, caller: CallerKey, clinic: CallerClinic, now: Now
+    flag_id: UUID, given: CallGiven, db: Db, caller: CallerKey, now: Now
 ) -> dict[str, Any]:
     """Record how a call went: reaching the patient closes the flag, else the next try is set."""
     flag = callbacks.record_call(
-        db,
-        clinic.id,
-        flag_id,
-        given.outcome,
-        given.note,
-        caller.name,
-        now,
-        next_call_at(db, clinic, flag_id, given.outcome, now),
+        db, caller.clinic_id, flag_id, given.outcome, given.note, caller.name, now
     )
     return flag_view(db, flag)
