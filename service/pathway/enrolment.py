@@ -162,7 +162,7 @@ def _addresses(
 ) -> dict[Channel, Address]:
     given = {Channel.SMS: new.phone, Channel.EMAIL: new.email}
     return {
-        channel: address_for(db, clinic.id, channel, value, now)
+        channel: address_for(db, clinic.id, channel, value, now, lock=True)
         for channel, value in given.items()
         if value is not None
     }

@@ -104,6 +104,8 @@ def _forget_words(record: Record) -> None:
             message.reason = ERASED
     for reply in record.replies:
         reply.body = reply.media = reply.findings = None
+        # What it was asked back is owed to nobody any more.
+        reply.act_at = None
     for call in record.calls:
         call.note = None
 

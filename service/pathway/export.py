@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
+from service.domain.emails import EmailLinks
 from service.domain.slots import MissingSlot
 from service.domain.values import Channel
-from service.pathway.composing import text_of
+from service.pathway.composing import email_of, text_of
 from service.pathway.stopping import PatientNotFound
 from service.store import audit
 from service.store.audit import AuditEntry
@@ -28,6 +29,9 @@ from service.store.records import (
     staff_by_id,
     subject_of,
 )
+
+_NO_LINKS = EmailLinks(*(["[a link that was the patient's own]"] * 3))
+"""A link in an export would still open the patient's page for whoever reads it."""
 
 
 @dataclass(frozen=True)
@@ -76,16 +80,22 @@ def export(db: Session, clinic: Clinic, patient_id: UUID, *, by: str, now: datet
 
 
 def _texts(record: Record, clinic: Clinic) -> dict[UUID, str]:
-    """The words each text had: its wording is pinned, and its blanks are kept beside it."""
+    """The words each message had: its wording is pinned, and its blanks are kept beside it."""
     zone = ZoneInfo(clinic.time_zone)
     texts = {}
     for message in record.messages:
-        if message.channel is Channel.SMS:
-            try:
-                texts[message.id] = text_of(message, clinic, zone).text
-            except MissingSlot:
-                continue  # Its blanks were erased, or are not known yet.
+        try:
+            texts[message.id] = _words(message, clinic, zone)
+        except MissingSlot:
+            continue  # Its blanks were erased, or are not known yet.
     return texts
+
+
+def _words(message: Message, clinic: Clinic, zone: ZoneInfo) -> str:
+    if message.channel is Channel.SMS:
+        return text_of(message, clinic, zone).text
+    email = email_of(message, clinic, zone, _NO_LINKS)
+    return f"{email.subject}\n\n{email.text}"
 
 
 def _told(db: Session, record: Record) -> tuple[Told, ...]:

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.domain.values import MessageKind, MessageState, SessionState
+from service.domain.values import Channel, MessageKind, MessageState, SessionState
 from service.pathway.optouts import lock_address
 from service.store import audit
 from service.store.messages import Message, end_all
@@ -66,13 +66,13 @@ def resume(db: Session, clinic_id: UUID, patient_id: UUID, *, by: str, now: date
 def patient_to_change(db: Session, clinic_id: UUID, patient_id: UUID) -> Patient:
     """Return the clinic's patient with their addresses and record locked, in that order.
 
-    Claim, opt-out and reply lock the address first as well, so that none waits on another in a
-    ring. Raises `PatientNotFound`.
+    Claim, opt-out, reply and enrolment lock the address first as well, a number before a mailbox,
+    so that none waits on another in a ring. Raises `PatientNotFound`.
     """
     patient = patient_of(db, clinic_id, patient_id)
     if patient is None:
         raise PatientNotFound
-    for address in addresses_of(db, patient):
+    for address in sorted(addresses_of(db, patient), key=lambda one: one.channel is Channel.EMAIL):
         lock_address(db, address.id)
     locked = locked_patient(db, clinic_id, patient_id)
     if locked is None:

@@ -129,10 +129,15 @@ def consent_of(db: Session, patient_id: UUID) -> Consent | None:
     )
 
 
-def address_of(db: Session, clinic_id: UUID, channel: Channel, value: str) -> Address | None:
-    """Return the clinic's row for a number (E.164) or a mailbox, or None."""
+def address_of(
+    db: Session, clinic_id: UUID, channel: Channel, value: str, *, lock: bool = False
+) -> Address | None:
+    """Return the clinic's row for a number (E.164) or a mailbox, or None.
+
+    With `lock` it is as it is now, and an opt-out or an erasure waits for the caller's commit.
+    """
     hashes = vault_of(db.get_bind().dialect).lookup_hashes(_normal(channel, value))
-    return db.scalar(
+    asked = (
         select(Address)
         .where(
             Address.clinic_id == clinic_id,
@@ -143,16 +148,25 @@ def address_of(db: Session, clinic_id: UUID, channel: Channel, value: str) -> Ad
         .order_by(Address.created_at)
         .limit(1)
     )
+    if lock:
+        asked = asked.with_for_update(key_share=True).execution_options(populate_existing=True)
+    return db.scalar(asked)
 
 
 def address_for(
-    db: Session, clinic_id: UUID, channel: Channel, value: str, now: datetime
+    db: Session,
+    clinic_id: UUID,
+    channel: Channel,
+    value: str,
+    now: datetime,
+    *,
+    lock: bool = False,
 ) -> Address:
     """Return the clinic's row for a number or mailbox, adding it when it is new.
 
     Two writers that add the same one at once: the second gets an `IntegrityError` on its flush.
     """
-    found = address_of(db, clinic_id, channel, value)
+    found = address_of(db, clinic_id, channel, value, lock=lock)
     if found is not None:
         if found.value is None:
             found.value = value

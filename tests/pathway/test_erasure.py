@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text
 
+from service.domain.outcomes import Refused
 from service.domain.values import CallOutcome, Channel, FlagState, Level, MessageState
 from service.pathway.callbacks import record_call
 from service.pathway.erasure import ERASED, FlagsStillOpen, erase
@@ -22,6 +24,7 @@ from service.store.patients import Address, Patient, address_of
 from service.store.replies import Reply
 from service.store.sessions import TreatmentSession
 from service.store.tables import metadata
+from tests.doubles import RecordingGateway
 from tests.make import NOON, a_clinic
 from tests.pathway.builders import (
     EMERGENCY,
@@ -35,6 +38,7 @@ from tests.pathway.builders import (
     a_text,
     rules_that_read,
 )
+from tests.pathway.test_dispatch import a_dispatcher
 
 WORDS = "my hand is numb, this is Ana Canary"
 
@@ -94,9 +98,8 @@ def test_no_sealed_value_of_the_patient_is_left(sessions, ana):
     assert [session.external_id for session in every(sessions, TreatmentSession)] == [None]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_database_file_and_its_log_hold_no_byte_of_it(engine, sessions, ana):
-    if engine.dialect.name != "sqlite":
-        pytest.skip("PostgreSQL's own files are vacuumed by the server")
     before = [*sealed_values(sessions), b"visit-canary-881"]
     path = Path(engine.url.database)
     assert all(value in _files(path) for value in before)
@@ -182,6 +185,27 @@ def test_a_text_on_the_wire_can_still_be_settled_by_its_receipt_alone(sessions, 
 
     flying = next(one for one in every(sessions, Message) if one.key == "checkin_96h")
     assert (flying.state, flying.ask_at, flying.claim_token) == (MessageState.UNKNOWN, None, None)
+
+
+def test_a_send_that_fails_after_the_erasure_is_not_tried_again(sessions, ana):
+    with sessions.begin() as db:
+        db.scalars(select(Clinic)).one().segments_per_second = 100.0
+    busy = Refused(20429, "too many requests", retry_after=0.0)
+    asyncio.run(_erased_while_sending(sessions, ana, RecordingGateway(answer=lambda _: busy)))
+
+    flying = next(one for one in every(sessions, Message) if one.key == "checkin_96h")
+    assert flying.state is MessageState.UNKNOWN
+    assert flying.reason.endswith(ERASED)
+
+
+async def _erased_while_sending(sessions, patient_id, gateway):
+    gateway.gate = asyncio.Event()
+    dispatcher = a_dispatcher(sessions, gateway)
+    sending = asyncio.create_task(dispatcher.send_what_is_due())
+    await gateway.reached.wait()
+    await asyncio.to_thread(forget, sessions, patient_id)
+    gateway.gate.set()
+    await sending
 
 
 def test_an_opt_out_outlives_the_record(sessions, ana):

@@ -88,6 +88,21 @@ def test_staffs_own_numbers_are_not_in_a_patients_export(api, sessions):
     assert "kim@bayou.example" not in answer.text
 
 
+def test_an_email_is_exported_in_words_and_without_its_links(api):
+    session = enrolled(
+        api,
+        patient__channel="email",
+        patient__email="ana@home.example",
+        patient__consent={"sms": False, "email": True},
+    )
+
+    held = api.get(f"/api/v1/patients/{session['patient_id']}/export").json()
+
+    texts = [m["text"] for m in held["messages"] if m["channel"] == "email" and m["text"]]
+    assert any("Bayou Needling" in text for text in texts)
+    assert not any("/u/" in text or "/c/" in text for text in texts)
+
+
 def test_a_relatives_record_is_not_in_the_export(api, sessions):
     ana = enrolled(api)
     ben = enrolled(api, external_id="visit-ben", patient__first_name="Ben")

@@ -109,8 +109,9 @@ class MessageHeld(_Held):
     protocol_version: int
     text: str | None = Field(
         default=None,
-        description="A text's words, from the wording and the blanks kept with it, with the "
-        "clinic's name and number as they are now; null for emails and after erasure.",
+        description="The words, from the pinned wording and the blanks kept with it, with the "
+        "clinic's name and number as they are now. Of an email the subject, then its plain form "
+        "without the patient's own links. Null when a blank is not known, as after erasure.",
     )
     due_at: datetime
     send_at: datetime
