@@ -27,6 +27,7 @@ from service.gateways.ports import Gateway
 from service.gateways.smtp_email import SmtpGateway, relay_at
 from service.gateways.twilio_lookups import TwilioLookUps
 from service.gateways.twilio_sms import TWILIO_API_URL, TwilioAccount, TwilioGateway
+from service.pathway.clock_guard import ClockGuard
 from service.pathway.composing import composer
 from service.pathway.dispatch import Dispatcher, Tempo
 from service.pathway.escalation import tell_staff
@@ -38,6 +39,7 @@ from service.pathway.receipts import record_receipt
 from service.pathway.rules import Rules
 from service.pathway.settling import settle_unknown
 from service.pathway.silence import raise_silences
+from service.pathway.tallies import Tally
 from service.sandbox.mailbox import Mailbox
 from service.sandbox.pages import router as sandbox_pages
 from service.sandbox.phone_exchange import OptOuts
@@ -134,6 +136,7 @@ def site(parts: Parts, account: TwilioAccount | None, *more: APIRouter) -> FastA
 def worker(parts: Parts, account: TwilioAccount) -> Worker:
     """Return what sends: texts through the account, unknown sends settled by asking it."""
     settings, now = parts.settings, parts.now
+    guard, tally = ClockGuard(now, speed=settings.speed), Tally()
     dispatcher = Dispatcher(
         parts.sessions,
         {
@@ -144,6 +147,8 @@ def worker(parts: Parts, account: TwilioAccount) -> Worker:
         compose=composer(settings.public_url, now, parts.links),
         rejudge=judge_again,
         tempo=_tempo(settings.speed),
+        may_send=guard.may_send,
+        told=tally.count,
     )
     look_ups, rules = TwilioLookUps(account), reply_rules()
 
@@ -168,7 +173,7 @@ def worker(parts: Parts, account: TwilioAccount) -> Worker:
         Duty("audit", every(10.0), chain_audit),
     ]
     name = f"{socket.gethostname()}:{os.getpid()}"
-    return Worker(parts.sessions, dispatcher, duties, name=name, now=now)
+    return Worker(parts.sessions, dispatcher, duties, name=name, now=now, guard=guard, tally=tally)
 
 
 def _tempo(speed: float) -> Tempo:

@@ -80,7 +80,12 @@ class Dispatcher:
         compose: Compose,
         rejudge: Rejudge,
         tempo: Tempo | None = None,
+        may_send: Callable[[], bool] = lambda: True,
+        told: Callable[[Attempt], None] | None = None,
     ) -> None:
+        """`may_send` is asked before anything is claimed or sent; `told` hears of each attempt."""
+        self.last_turn = time.monotonic()
+        self._may_send, self._told = may_send, told
         self._sessions = sessions
         self._gateways = gateways
         self._now = now
@@ -164,6 +169,9 @@ class Dispatcher:
         return min(self._tempo.look_every, max(0.001, self._seconds_until(found.look_at)))
 
     def _take(self, free: int) -> Round:
+        self.last_turn = time.monotonic()
+        if not self._may_send():
+            return Round()
         self._turn += 1
         now = self._now()
         with self._sessions.begin() as db:
@@ -191,7 +199,10 @@ class Dispatcher:
         except Exception as problem:  # A gateway that fails unforeseen may have sent it.
             outcome = Unclear(f"the gateway failed ({type(problem).__name__})")
         finally:
-            running.attempts.append(Attempt(ready.claim, outcome, self._now(), segments))
+            attempt = Attempt(ready.claim, outcome, self._now(), segments)
+            running.attempts.append(attempt)
+            if self._told:
+                self._told(attempt)
             running.written.set()
 
     async def _hand_over(self, ready: Ready, sent_by: float) -> Outcome:
@@ -205,7 +216,7 @@ class Dispatcher:
                 return _ABANDONED
             await asyncio.sleep(pause)
         now = self._now()
-        if time.monotonic() >= sent_by or now >= ready.claim.send_before:
+        if time.monotonic() >= sent_by or now >= ready.claim.send_before or not self._may_send():
             return _ABANDONED
         return await gateway.send(self._addressed(ready.composed.outgoing, ready, now, sent_by))
 

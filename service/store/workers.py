@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -21,6 +22,8 @@ class Worker(HasId, Base):
     started_at: Mapped[datetime]
     beat_at: Mapped[datetime]
     stopped_at: Mapped[datetime | None]
+    figures: Mapped[dict[str, Any] | None]
+    """What it has counted since it started, and what is wrong with its clock; no patient's data."""
 
 
 class Bookmark(Base):
@@ -37,13 +40,23 @@ def newest_beat(db: Session) -> datetime | None:
     return db.scalar(select(func.max(Worker.beat_at)))
 
 
-def record_beat(db: Session, worker_id: UUID, name: str, now: datetime) -> None:
-    """A worker is alive at `now`; the first beat adds its row."""
+def record_beat(
+    db: Session, worker_id: UUID, name: str, now: datetime, figures: dict[str, Any] | None = None
+) -> None:
+    """A worker is alive at `now` and has counted `figures`; the first beat adds its row."""
     worker = db.get(Worker, worker_id)
     if worker is None:
-        db.add(Worker(id=worker_id, name=name, started_at=now, beat_at=now, stopped_at=None))
-    else:
-        worker.beat_at = now
+        worker = Worker(id=worker_id, name=name, started_at=now)
+        db.add(worker)
+    worker.beat_at = now
+    worker.figures = figures
+
+
+def clock_problems(db: Session, since: datetime) -> list[str]:
+    """Return what workers that beat after `since` say is wrong with their clocks."""
+    beating = select(Worker.figures).where(Worker.beat_at > since, Worker.stopped_at.is_(None))
+    found = {(figures or {}).get("clock") for figures in db.scalars(beating)}
+    return sorted(problem for problem in found if problem)
 
 
 def bookmark(db: Session, name: str) -> datetime | None:

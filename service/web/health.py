@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.store.schema import is_current
-from service.store.workers import newest_beat
+from service.store.workers import clock_problems, newest_beat
 from service.web.deps import WebParts, get_parts
 
 router = APIRouter(tags=["health"])
@@ -38,10 +38,12 @@ def _problems(parts: WebParts) -> list[str]:
     try:
         if not is_current(parts.engine):
             return ["the database is not at the current version: run `aftercare migrate`"]
+        oldest = parts.now() - OLDEST_BEAT * parts.speed
         with parts.sessions() as db:
             beat = newest_beat(db)
+            clock = clock_problems(db, oldest)
     except SQLAlchemyError:
         return ["the database does not answer"]
-    if beat is None or parts.now() - beat > OLDEST_BEAT * parts.speed:
+    if beat is None or beat < oldest:
         return ["no worker has ticked for two minutes: start `aftercare worker`"]
-    return []
+    return clock

@@ -28,3 +28,13 @@ def test_a_worker_that_fell_silent_is_noticed(site, sessions):
         record_beat(db, uuid4(), "host:1", NOON - timedelta(minutes=3))
 
     assert site.get("/readyz").status_code == 503
+
+
+def test_a_worker_whose_clock_jumped_is_an_alarm(site, sessions):
+    with sessions.begin() as db:
+        record_beat(db, uuid4(), "host:1", NOON, {"clock": "the wall clock jumped"})
+
+    answer = site.get("/readyz")
+
+    assert answer.status_code == 503
+    assert answer.json()["problems"] == ["the wall clock jumped"]
