@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
@@ -22,6 +23,7 @@ from service.domain.protocol import CURRENT_VERSION, load_protocol
 from service.domain.triage import read_reply
 from service.domain.values import Channel
 from service.gateways.first_use import MadeAtFirstUse
+from service.gateways.imap_replies import ImapReplies, mailbox_at
 from service.gateways.not_set_up import NotSetUp
 from service.gateways.ports import Gateway
 from service.gateways.smtp_email import SmtpGateway, relay_at
@@ -31,6 +33,7 @@ from service.pathway.clock_guard import ClockGuard
 from service.pathway.composing import composer
 from service.pathway.dispatch import Dispatcher, Tempo
 from service.pathway.escalation import tell_staff
+from service.pathway.inbound_mail import fetch_emails
 from service.pathway.lateness import judge_again
 from service.pathway.links import Links
 from service.pathway.missed_texts import fetch_missed_texts
@@ -50,6 +53,7 @@ from service.store.engine import Sessions, open_engine, open_sessions
 from service.store.sandbox_clock import SEEN_EVERY, has_clock, join_clock, live_by_clock
 from service.store.secrets import Vault
 from service.web.deps import WebParts
+from service.web.mail_webhook import router as mail_routes
 from service.web.site import build_site
 from service.web.webhooks import TwilioWebhook
 from service.web.webhooks import router as webhook_routes
@@ -124,13 +128,14 @@ def twilio_account(settings: Settings) -> TwilioAccount | None:
 
 
 def site(parts: Parts, account: TwilioAccount | None, *more: APIRouter) -> FastAPI:
-    """Return the web application with `more` routes; webhooks only where there is an account."""
+    """Return the web application with `more` routes; texts come in only with an account."""
     web = WebParts(parts.engine, parts.sessions, parts.now, parts.settings.speed)
+    emails = mail_routes(parts.sessions, parts.vault, reply_rules(), parts.now)
     if account is None:
-        return build_site(web, *more)
+        return build_site(web, emails, *more)
     twilio = TwilioWebhook(account.sid, account.auth_token, parts.settings.public_url)
     webhooks = webhook_routes(parts.sessions, twilio, reply_rules(), record_receipt, parts.now)
-    return build_site(web, webhooks, *more)
+    return build_site(web, webhooks, emails, *more)
 
 
 def worker(parts: Parts, account: TwilioAccount) -> Worker:
@@ -171,6 +176,7 @@ def worker(parts: Parts, account: TwilioAccount) -> Worker:
         Duty("silences", every(60.0), lambda: raise_silences(parts.sessions, now())),
         Duty("questions", every(5.0), lambda: act_on_silence(parts.sessions, rules, now())),
         Duty("audit", every(10.0), chain_audit),
+        *_mail_duties(parts, rules),
     ]
     name = f"{socket.gethostname()}:{os.getpid()}"
     return Worker(parts.sessions, dispatcher, duties, name=name, now=now, guard=guard, tally=tally)
@@ -196,6 +202,17 @@ def _mail_gateway(smtp_url: str | None, now: Clock) -> Gateway:
         return NotSetUp("Not sent: no mail server is set up for emails.")
     relay = relay_at(smtp_url)
     return MadeAtFirstUse(lambda: SmtpGateway(relay, now))
+
+
+def _mail_duties(parts: Parts, rules: Rules) -> list[Duty]:
+    """Return what polls the mailbox for answers, if the settings name one."""
+    url = parts.settings.imap_url
+    if url is None:
+        return []
+    mailbox = ImapReplies(mailbox_at(url))
+    # Real seconds: the mail provider's clock does not run faster.
+    look = partial(fetch_emails, parts.sessions, mailbox, rules)
+    return [Duty("emails", 15.0, lambda: look(parts.now()))]
 
 
 @contextmanager

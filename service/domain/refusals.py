@@ -107,3 +107,15 @@ def meaning_of(code: int | None, channel: Channel) -> Meaning | None:
     """Return what a provider's code means on that channel; None when we do not know it."""
     table = _SMS if channel is Channel.SMS else _EMAIL
     return None if code is None else table.get(code)
+
+
+def code_of_bounce(status: str) -> int | None:
+    """Return the mail server's code that means what a bounce's enhanced status does (RFC 3463).
+
+    None when it only says that it did not arrive.
+    """
+    if status.startswith(("5.1.", "5.2.1")):
+        return 550
+    if status.endswith(".2.2"):
+        return 552
+    return 554 if status.startswith(("5.6.", "5.7.")) else None

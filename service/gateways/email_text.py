@@ -22,28 +22,19 @@ _OWN_LINE = frozenset({"p", "div", "br", "li", "tr", "h1", "h2", "h3"})
 
 
 def own_words(text: str) -> str:
-    """Return what was written for this email, without what it quotes.
+    """Return what was written for this email, without what it quotes; empty when that is all.
 
-    Answers written between quoted lines are kept. If nothing would be left, all of it is returned:
-    a person can read too much, but not what was thrown away.
+    Answers written between quoted lines are kept.
     """
     whole = text.replace("\r\n", "\n").replace("\xa0", " ").strip()
     rest = _before(_FORWARDED_AS_A_WHOLE, whole)
     rest = _without_the_quoted(rest)
     rest = _before(_SIGNATURE, rest)
-    tidy = re.sub(r"\n{3,}", "\n\n", rest).strip()
-    return tidy or whole
+    return re.sub(r"\n{3,}", "\n\n", rest).strip()
 
 
-def words_of_html(html: str) -> str:
-    """Return the text of an HTML email without the block that mail programs quote in.
-
-    If there is nothing else, the text of that block.
-    """
-    return _shown(html, quotes=False) or _shown(html, quotes=True)
-
-
-def _shown(html: str, *, quotes: bool) -> str:
+def words_of_html(html: str, *, quotes: bool = False) -> str:
+    """Return the text of an HTML email; the blocks that mail programs quote in only if asked."""
     reader = _Reader(quotes=quotes)
     reader.feed(html)
     reader.close()

@@ -116,21 +116,39 @@ class InboundLookUp(typing.Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Bounce:
+    """A mail server's final word on one of our emails: it did not arrive.
+
+    `message_id` is ours, if the report names it, and `recipient` whom it was for; `status` is an
+    enhanced code as `5.1.1` (RFC 3463), or empty.
+    """
+
+    message_id: str
+    recipient: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReceivedEmail:
     """An email a patient sent: `text` is what they wrote, without the mail they quote.
 
-    `answers` are the message ids it refers to, nearest first. `automatic` is true for
-    out-of-office notes, bounces and lists: shown to staff, never taken for an answer.
+    `only_quotes` is true when they wrote nothing, so that `text` is the quoted mail. `answers` are
+    the message ids it refers to, nearest first; `recipients` every address it was sent to. `media`
+    holds a reference and the type of each photo or recording; the files stay where the mail is.
+    `automatic` is true for out-of-office notes, bounces and lists: shown to staff, never taken for
+    an answer.
     """
 
     message_id: str
     answers: tuple[str, ...]
     sender: str
-    recipient: str
+    recipients: tuple[str, ...]
     subject: str
     text: str
-    automatic: bool
-    received_at: datetime
+    only_quotes: bool = False
+    automatic: bool = False
+    media: tuple[tuple[str, str], ...] = ()
+    bounce: Bounce | None = None
     uid: str = field(compare=False, default="")
 
 
@@ -143,4 +161,8 @@ class EmailReplies(typing.Protocol):
 
     def mark_seen(self, emails: typing.Iterable[ReceivedEmail]) -> None:
         """Mark as read. Call only after they are committed. Raises `ProviderUnavailable`."""
+        ...
+
+    def set_aside(self, emails: typing.Iterable[ReceivedEmail]) -> None:
+        """Mark as read, and for a person to look at: they belong to no clinic of ours."""
         ...

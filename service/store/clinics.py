@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime, time
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, select
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from service.domain.values import ClinicFacts, OpenHours, Role
@@ -108,6 +109,18 @@ def clinic_written_to(db: Session, number: str) -> Clinic | None:
     """Return the clinic whose number a patient wrote to (E.164, or a Messaging Service's id)."""
     return db.scalar(
         select(Clinic).where((Clinic.sender == number) | (Clinic.inbound_number == number))
+    )
+
+
+def clinics_with_mailbox(db: Session, addresses: Iterable[str]) -> list[Clinic]:
+    """Return the clinics whose emails come from one of these addresses, oldest first."""
+    wanted = [address.lower() for address in addresses]
+    return list(
+        db.scalars(
+            select(Clinic)
+            .where(func.lower(Clinic.email_from).in_(wanted))
+            .order_by(Clinic.created_at, Clinic.id)
+        )
     )
 
 

@@ -14,6 +14,7 @@ class PretendImap:
 
     mails: dict[int, bytes] = field(default_factory=dict)
     seen: set[int] = field(default_factory=set)
+    starred: set[int] = field(default_factory=set)
     validity: int = 7
     commands: list[str] = field(default_factory=list)
     url: str = ""
@@ -40,7 +41,9 @@ class PretendImap:
             case ["UID", "FETCH"]:
                 return [self._mail(int(words[2]), command)]
             case ["UID", "STORE"]:
-                self.seen |= {int(uid) for uid in words[2].split(",")}
+                marked = {int(uid) for uid in words[2].split(",")}
+                self.seen |= marked
+                self.starred |= marked if "Flagged" in command else set()
             case ["LOGOUT"]:
                 return [b"* BYE"]
         return []

@@ -43,7 +43,7 @@ from service.gateways.email_text import own_words, words_of_html
             id="Outlook, newer",
         ),
         pytest.param("7\n-- \nAna\n555-0123", "7", id="signature"),
-        pytest.param("> How sore?\n> 7", "> How sore?\n> 7", id="nothing but a quote is kept"),
+        pytest.param("> How sore?\n> 7", "", id="nothing but a quote"),
         pytest.param("", "", id="empty"),
         pytest.param(
             "On Monday I felt numb and the doctor wrote: rest",
@@ -67,7 +67,7 @@ def test_only_what_was_written_is_left(mail, written):
         ("a<br>b", "a\nb"),
         ("<p>unclosed", "unclosed"),
         ("<br class='gmail_quote'>still shown", "still shown"),
-        ("<blockquote>nothing but a quote</blockquote>", "nothing but a quote"),
+        ("<blockquote>nothing but a quote</blockquote>", ""),
     ],
 )
 def test_html_is_read_as_text(html, written):
