@@ -60,6 +60,9 @@ def answer_key(
         answer = Answer.ROUTINE
     if answer in _WHOEVER_WRITES:
         return answer.value
+    if reading.no_answer and answer is Answer.NONE:
+        # It may be a machine, which would answer again and again.
+        return NO_ANSWER
     if who.patient is None and answer is not Answer.URGENT:
         return "shared_phone" if who.known else NO_ANSWER
     if answer is Answer.OK:

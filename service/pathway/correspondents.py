@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, or_, select
@@ -65,13 +65,41 @@ class Correspondent:
         return person.language if person else Language.EN
 
 
-def who_wrote(db: Session, address: Address, received_at: datetime) -> Correspondent:
-    """Find the patient, the session and the check-in that a reply belongs to."""
+def who_wrote(
+    db: Session, address: Address, received_at: datetime, about: Message | None = None
+) -> Correspondent:
+    """Find the patient, the session and the check-in that a reply belongs to.
+
+    `about` is the message of ours that it certainly answers: what it names goes before any guess.
+    """
     patients = patients_at(db, address.id)
-    checkins = _sent_checkins(db, patients)
+    named = _named(db, about, patients)
+    checkins = _sent_checkins(db, [named] if named else patients)
+    if named and about:
+        checkins = [one for one in checkins if _is_asked_by(about, one)] or checkins
     open_now = [checkin for checkin in checkins if _is_open(checkin, received_at)]
-    patient = _the_one(patients, open_now)
-    return _about(db, address, patients, patient, checkins, received_at)
+    patient = named or _the_one(patients, open_now)
+    who = _about(db, address, patients, patient, checkins, received_at)
+    if named is None or about is None or about.session_id is None:
+        return who
+    session = session_of(db, named.clinic_id, about.session_id)
+    to_come = session is not None and _last_checkin_to_come(db, session)
+    return replace(who, session=session, asked_again=to_come)
+
+
+def _named(db: Session, about: Message | None, patients: list[Patient]) -> Patient | None:
+    """Return whose message was answered; a stranger who has it got it from that patient."""
+    if about is None or about.patient_id is None:
+        return None
+    patient = db.get_one(Patient, about.patient_id)
+    return patient if patient in patients or not patients else None
+
+
+def _is_asked_by(about: Message, checkin: Message) -> bool:
+    """Is this the check-in whose question the message asks, or one of its session?"""
+    same = checkin.session_id == about.session_id
+    asks = about.key.startswith(("checkin_", "nudge_"))
+    return same and (not asks or checkin.key == about.key.replace("nudge_", "checkin_"))
 
 
 def as_patient(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from dataclasses import replace
 from datetime import datetime
@@ -52,16 +50,16 @@ class NoClinic(Exception):
 
 def inbound_token(vault: Vault) -> str:
     """Return what mail relays must know to post emails to us."""
-    return base64.urlsafe_b64encode(vault.signature(_DOOR, "")).rstrip(b"=").decode()
+    return vault.signature(_DOOR, "").hex()
 
 
 def is_inbound_token(vault: Vault, token: str) -> bool:
     """Was the token made with any of our secrets? Compared in constant time."""
     try:
-        given = base64.b64decode(token + "=" * (-len(token) % 4), b"-_", validate=True)
-    except (binascii.Error, ValueError):
+        given = bytes.fromhex(token)
+    except ValueError:
         return False
-    return vault.verifies(_DOOR, "", given)
+    return given.hex() == token and vault.verifies(_DOOR, "", given)
 
 
 def fetch_emails(sessions: Sessions, mailbox: EmailReplies, rules: Rules, now: datetime) -> int:
@@ -116,6 +114,7 @@ def take_email(db: Session, email: ReceivedEmail, rules: Rules, now: datetime) -
         body=_body(email, answered),
         media=() if email.automatic else tuple({"url": at, "type": of} for at, of in email.media),
         received_at=now,
+        about=answered.id if answered is not None else None,
     )
     reply = receive(db, clinic, incoming, _rules_for(email, rules))
     if reply is not None and email.bounce is not None:

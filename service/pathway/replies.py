@@ -43,7 +43,7 @@ class Incoming:
 
     `provider_ref` is the provider's own id; the same one never counts twice. `media` holds
     references to photos and voice notes. `provider_confirms` is True when the provider answers an
-    opt-out itself, so that we must not.
+    opt-out itself, so that we must not. `about` is our message that it certainly answers.
     """
 
     channel: Channel
@@ -54,6 +54,7 @@ class Incoming:
     media: tuple[dict[str, str], ...]
     received_at: datetime
     provider_confirms: bool = False
+    about: UUID | None = None
 
 
 def receive(db: Session, clinic: Clinic, incoming: Incoming, rules: Rules) -> Reply | None:
@@ -66,7 +67,8 @@ def receive(db: Session, clinic: Clinic, incoming: Incoming, rules: Rules) -> Re
     reply = _store_once(db, clinic, address, incoming)
     if reply is None:
         return None
-    who = who_wrote(db, address, incoming.received_at)
+    about = db.get(Message, incoming.about) if incoming.about else None
+    who = who_wrote(db, address, incoming.received_at, about)
     _tie(reply, who)
     reading = _read(db, reply, who, incoming, rules)
     _note(reply, reading)
@@ -227,8 +229,8 @@ def _with_what_we_know(reading: Reading, who: Correspondent, *, has_media: bool)
         category
         for category, holds in (
             ("photo", has_media),
-            ("unknown_sender", not who.known),
-            ("shared_phone", who.known and who.patient is None),
+            ("unknown_sender", not who.known and not reading.no_answer),
+            ("shared_phone", who.known and who.patient is None and not reading.no_answer),
             ("opt_out_doubtful", reading.doubtful_opt_out),
         )
         if holds
