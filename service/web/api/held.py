@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from service.domain.values import (
     CallOutcome,
@@ -22,10 +22,7 @@ from service.domain.values import (
     TriggerPoints,
 )
 from service.pathway.export import Export
-from service.web.api.schemas import legible
-
-Written = Annotated[str, BeforeValidator(legible)]
-"""What somebody typed; characters that no JSON can carry are replaced."""
+from service.web.api.views import Written
 
 
 class _Held(BaseModel):

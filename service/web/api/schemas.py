@@ -207,11 +207,6 @@ class CallGiven(_Given):
     note: Words | None = None
 
 
-def utc(moment: datetime | None) -> str | None:
-    """Return a time as the API writes it: ISO 8601 in UTC, ending in Z."""
-    return moment.isoformat().replace("+00:00", "Z") if moment else None
-
-
 def legible(words: object) -> object:
     """Replace what a JSON answer cannot carry: half characters may come in a patient's text."""
     return words.encode("utf-8", "replace").decode() if isinstance(words, str) else words

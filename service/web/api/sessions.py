@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
@@ -10,7 +10,14 @@ from fastapi import APIRouter, Query
 from service.pathway import corrections, enrolment
 from service.store.sessions import session_of, sessions_page
 from service.web.api.schemas import CancelGiven, EndGiven, SessionGiven, Since
-from service.web.api.views import session_line, session_view, whole_session_view
+from service.web.api.views import (
+    SessionLine,
+    SessionPage,
+    SessionView,
+    WholeSessionView,
+    session_view,
+    whole_session_view,
+)
 from service.web.deps import CallerClinic, CallerKey, Db, Now
 from service.web.errors import described
 
@@ -26,7 +33,7 @@ def enrol(
     now: Now,
     *,
     dry_run: bool = False,
-) -> dict[str, Any]:
+) -> SessionView:
     """Record a session and plan its messages; with `dry_run` the same answer, nothing stored."""
     trial = db.begin_nested() if dry_run else None
     session = enrolment.enrol(db, clinic, given.checked(), by=caller.name, now=now)
@@ -44,7 +51,7 @@ def list_sessions(
     since: Since | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: UUID | None = None,
-) -> dict[str, Any]:
+) -> SessionPage:
     """The clinic's sessions in the order they were recorded; `next_cursor` continues the list."""
     found = sessions_page(
         db,
@@ -55,14 +62,14 @@ def list_sessions(
         limit=limit + 1,
     )
     page = found[:limit]
-    return {
-        "sessions": [session_line(session) for session in page],
-        "next_cursor": str(page[-1].id) if len(found) > limit else None,
-    }
+    return SessionPage(
+        sessions=[SessionLine.model_validate(session) for session in page],
+        next_cursor=page[-1].id if len(found) > limit else None,
+    )
 
 
 @router.get("/{session_id}", responses=described(404))
-def look(session_id: UUID, db: Db, clinic: CallerClinic) -> dict[str, Any]:
+def look(session_id: UUID, db: Db, clinic: CallerClinic) -> WholeSessionView:
     """One session with its messages, replies, flags and calls."""
     session = session_of(db, clinic.id, session_id)
     if session is None:
@@ -73,7 +80,7 @@ def look(session_id: UUID, db: Db, clinic: CallerClinic) -> dict[str, Any]:
 @router.patch("/{session_id}", responses=described(404, 409))
 def correct_end(
     session_id: UUID, given: EndGiven, db: Db, caller: CallerKey, clinic: CallerClinic, now: Now
-) -> dict[str, Any]:
+) -> SessionView:
     """Correct when a session ended: messages not sent yet move, what was sent stays.
 
     The same time again changes nothing.
@@ -92,7 +99,7 @@ def cancel(
     caller: CallerKey,
     clinic: CallerClinic,
     now: Now,
-) -> dict[str, Any]:
+) -> SessionView:
     """End a session's aftercare: what is still planned is cancelled."""
     session = enrolment.cancel(
         db, clinic.id, session_id, reason=given.reason, by=caller.name, now=now
