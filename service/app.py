@@ -32,7 +32,7 @@ from service.gateways.twilio_sms import TWILIO_API_URL, TwilioAccount, TwilioGat
 from service.pathway.clock_guard import ClockGuard
 from service.pathway.composing import composer
 from service.pathway.dispatch import Dispatcher, Tempo
-from service.pathway.escalation import tell_staff
+from service.pathway.escalation import follow_notices, tell_staff
 from service.pathway.inbound_mail import fetch_emails
 from service.pathway.lateness import judge_again
 from service.pathway.links import Links
@@ -174,6 +174,7 @@ def worker(parts: Parts, account: TwilioAccount) -> Worker:
             lambda: fetch_missed_texts(parts.sessions, look_ups, rules, now()),
         ),
         Duty("silences", every(60.0), lambda: raise_silences(parts.sessions, now())),
+        Duty("notices", every(5.0), lambda: follow_notices(parts.sessions, now())),
         Duty("questions", every(5.0), lambda: act_on_silence(parts.sessions, rules, now())),
         Duty("audit", every(10.0), chain_audit),
         *_mail_duties(parts, rules),
