@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,10 +11,22 @@ import pytest
 from sqlalchemy import select, text
 
 from service.domain.outcomes import Refused
-from service.domain.values import CallOutcome, Channel, FlagState, Level, MessageState
+from service.domain.values import (
+    CallOutcome,
+    Channel,
+    Consents,
+    FlagState,
+    HeatIcePlan,
+    Language,
+    Level,
+    MessageState,
+    TriggerPoints,
+)
 from service.pathway.callbacks import record_call
+from service.pathway.enrolment import NewPatient, NewSession, enrol
 from service.pathway.erasure import ERASED, FlagsStillOpen, erase
 from service.pathway.optouts import opt_out
+from service.pathway.questions import act_on_silence
 from service.pathway.replies import receive
 from service.store.audit import AuditEntry
 from service.store.clinics import Clinic
@@ -40,6 +53,25 @@ from tests.pathway.builders import (
 )
 from tests.pathway.test_dispatch import a_dispatcher
 
+A_VISIT = NewSession(
+    external_id=None,
+    patient=NewPatient(
+        first_name="Ana",
+        phone=PHONE,
+        email=None,
+        language=Language.EN,
+        time_zone=None,
+        channel=Channel.SMS,
+        consents=Consents(sms=True, email=False),
+    ),
+    ended_at=NOON,
+    regions=("low_back",),
+    baseline_pain=None,
+    first_session=False,
+    trigger_points=TriggerPoints.LOW,
+    plan=HeatIcePlan.EITHER,
+    move_plan=None,
+)
 WORDS = "my hand is numb, this is Ana Canary"
 
 
@@ -206,6 +238,30 @@ async def _erased_while_sending(sessions, patient_id, gateway):
     await asyncio.to_thread(forget, sessions, patient_id)
     gateway.gate.set()
     await sending
+
+
+def test_a_session_that_is_just_being_enrolled_is_erased_too(sessions, ana):
+    with sessions.begin() as db:
+        clinic = db.scalars(select(Clinic)).one()
+        session = enrol(db, clinic, A_VISIT, by="room 2", now=NOON)
+        erasing = threading.Thread(target=forget, args=(sessions, ana))
+        erasing.start()
+        erasing.join(0.2)
+        assert erasing.is_alive(), "it waits for the enrolment"
+    erasing.join(10)
+
+    assert session.patient_id == ana
+    assert MessageState.PLANNED not in {message.state for message in every(sessions, Message)}
+    assert every(sessions, Patient)[0].erased_at == NOON
+
+
+def test_what_was_asked_back_is_owed_to_nobody_afterwards(sessions, ana):
+    with sessions.begin() as db:
+        db.scalars(select(Reply)).one().act_at = NOON
+
+    forget(sessions, ana)
+
+    assert act_on_silence(sessions, rules_that_read(ROUTINE), NOON) == 0
 
 
 def test_an_opt_out_outlives_the_record(sessions, ana):
