@@ -16,6 +16,7 @@ from service.domain.deadlines import flag_deadline
 from service.domain.values import Channel, FlagState, Level, MessageKind, MessageState
 from service.gateways.ports import ProviderUnavailable, SentLookUp, SentMessage
 from service.pathway.composing import text_of
+from service.pathway.other_ways import other_way
 from service.pathway.receipts import record_receipt
 from service.store import audit
 from service.store.claims import expire_leases
@@ -29,6 +30,7 @@ GRACE = timedelta(seconds=120)
 ASK_AGAIN = timedelta(minutes=10)
 GIVE_UP = timedelta(hours=2)
 """A check-in that is unknown for longer is told to a person (`reliability.md` 2.2, step 5)."""
+_MUST_BE_HEARD = (MessageKind.CHECKIN, MessageKind.SAFETY)
 _CLOCKS_DIFFER = timedelta(seconds=60)
 
 _log = structlog.get_logger()
@@ -133,6 +135,9 @@ def _settle(
     message = db.get_one(Message, message_id, with_for_update=True)
     if message.state is not MessageState.UNKNOWN:
         return  # A receipt came while we were asking.
+    if message.answered_at is not None:
+        message.ask_at, message.reason = None, "Not known whether it was sent; it was answered."
+        return
     if answer is None:
         _still_unknown(db, message, now, can_be_asked=question is not None)
         return
@@ -180,7 +185,7 @@ def _was_not_taken(db: Session, message: Message, now: datetime) -> None:
 
 
 def _still_unknown(db: Session, message: Message, now: datetime, *, can_be_asked: bool) -> None:
-    if message.kind is MessageKind.CHECKIN:
+    if message.kind in _MUST_BE_HEARD:
         if now - (message.claimed_at or message.send_at) >= GIVE_UP:
             _tell_a_person(db, message, now)
     elif not can_be_asked:
@@ -191,6 +196,9 @@ def _still_unknown(db: Session, message: Message, now: datetime, *, can_be_asked
 def _tell_a_person(db: Session, message: Message, now: datetime) -> None:
     """Leave the row unknown, which a late receipt may still settle, and have the patient called."""
     message.ask_at = None
+    if other_way(db, message, now).covered:
+        message.reason = "Not known whether it was sent; it went another way as well."
+        return
     message.reason = "Not known whether it was sent: the patient is to be called."
     clinic = db.get_one(Clinic, message.clinic_id)
     db.add(
@@ -202,7 +210,7 @@ def _tell_a_person(db: Session, message: Message, now: datetime) -> None:
             kind="unconfirmed",
             level=Level.ROUTINE,
             categories=[message.key],
-            reason="A check-in could not be confirmed as sent: phone the patient.",
+            reason="Send not confirmed: phone the patient.",
             raised_at=now,
             due_at=flag_deadline(Level.ROUTINE, now, clinic.facts()),
             state=FlagState.OPEN,

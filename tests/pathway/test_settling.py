@@ -157,6 +157,26 @@ def test_an_email_tip_that_may_have_gone_is_not_sent_again(sessions: Sessions) -
     assert provider.asked == []
 
 
+@pytest.mark.parametrize("kind", [MessageKind.CHECKIN, MessageKind.SAFETY])
+def test_an_email_that_must_be_heard_becomes_a_call_when_nobody_can_be_asked(
+    sessions: Sessions, kind: MessageKind
+) -> None:
+    message_id = unknown(sessions, kind=kind, channel=Channel.EMAIL)
+    provider = RememberingProvider()
+    for minutes in (3, 121, 150):
+        settle_unknown(sessions, provider, NOON + minutes * MINUTE)
+    assert stored(sessions, message_id).state is MessageState.UNKNOWN
+    assert flags(sessions) == ["unconfirmed"]
+    assert provider.asked == []
+
+
+def test_an_email_that_was_answered_needs_no_call(sessions: Sessions) -> None:
+    message_id = unknown(sessions, channel=Channel.EMAIL, answered_at=NOON + 30 * MINUTE)
+    settle_unknown(sessions, None, NOON + 121 * MINUTE)
+    assert stored(sessions, message_id).ask_at is None
+    assert flags(sessions) == []
+
+
 def test_an_expired_lease_is_asked_about_and_never_planned(sessions: Sessions) -> None:
     claimed = {
         "state": MessageState.CLAIMED,
