@@ -33,7 +33,7 @@ from service.pathway.clock_guard import ClockGuard
 from service.pathway.composing import composer
 from service.pathway.dispatch import Dispatcher, Tempo
 from service.pathway.escalation import follow_notices, tell_staff
-from service.pathway.inbound_mail import fetch_emails
+from service.pathway.inbound_mail import fetch_emails, inbound_url
 from service.pathway.lateness import judge_again
 from service.pathway.links import Links
 from service.pathway.missed_texts import fetch_missed_texts
@@ -43,6 +43,7 @@ from service.pathway.rules import Rules
 from service.pathway.settling import settle_unknown
 from service.pathway.silence import raise_silences
 from service.pathway.tallies import Tally
+from service.sandbox.mail_answers import MailAnswers
 from service.sandbox.mailbox import Mailbox
 from service.sandbox.pages import router as sandbox_pages
 from service.sandbox.phone_exchange import OptOuts
@@ -240,7 +241,8 @@ def pretend_network(parts: Parts) -> Iterator[tuple[Parts, TwilioAccount, APIRou
     try:
         account = TwilioAccount(network.account, network.auth_token, network_url)
         to_mailbox = replace(parts.settings, smtp_url=parts.settings.smtp_url or mailbox.url)
-        pages = sandbox_pages(network, mailbox, parts.now)
+        answers = MailAnswers(inbound_url(parts.settings.public_url, parts.vault), parts.now)
+        pages = sandbox_pages(network, mailbox, parts.now, answers=answers)
         yield replace(parts, settings=to_mailbox), account, pages
     finally:
         mailbox.stop()

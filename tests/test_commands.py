@@ -92,6 +92,14 @@ def test_check_names_what_is_missing_for_live_use(aftercare):
     assert "AFTERCARE_SECRET_KEYS" in result.stdout
 
 
+def test_check_says_where_mail_relays_post_answers_to(aftercare):
+    result = aftercare(
+        "check", AFTERCARE_SECRET_KEYS="k" * 40, AFTERCARE_PUBLIC_URL="https://care.example"
+    )
+
+    assert "https://care.example/webhooks/email/inbound/" in result.stdout
+
+
 def test_a_wrong_setting_stops_the_start_by_name(aftercare):
     result = aftercare("migrate", AFTERCARE_SPEED="soon")
 

@@ -14,8 +14,10 @@ from service.app import Parts, at_speed, join, pretend_network, site, twilio_acc
 from service.app import worker as make_worker
 from service.cli.opening import fail, open_parts
 from service.pathway import administration
+from service.pathway.inbound_mail import inbound_url
 from service.settings import read_settings, unsafe_for_live
 from service.store import clinics, schema
+from service.store.secrets import Vault
 from service.worker import Worker
 
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
@@ -30,7 +32,11 @@ def migrate() -> None:
 
 def check() -> None:
     """Say what is missing or unsafe for sending to real patients; exit 1 if anything is."""
-    problems = unsafe_for_live(read_settings())
+    settings = read_settings()
+    if settings.secret_keys:
+        door = inbound_url(settings.public_url, Vault(settings.secret_keys))
+        typer.echo(f"A mail relay may post answers to this address, which is a secret:\n  {door}")
+    problems = unsafe_for_live(settings)
     if not problems:
         typer.echo("Nothing is missing: the configuration is ready for live use.")
         return

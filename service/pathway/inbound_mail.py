@@ -53,6 +53,11 @@ def inbound_token(vault: Vault) -> str:
     return vault.signature(_DOOR, "").hex()
 
 
+def inbound_url(public_url: str, vault: Vault) -> str:
+    """Return where mail relays post emails to; it is a secret, as a password is."""
+    return f"{public_url}/webhooks/email/inbound/{inbound_token(vault)}"
+
+
 def is_inbound_token(vault: Vault, token: str) -> bool:
     """Was the token made with any of our secrets? Compared in constant time."""
     try:

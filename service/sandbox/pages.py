@@ -14,6 +14,7 @@ from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from service.domain.files import templates_folder
+from service.sandbox.mail_answers import MailAnswers
 from service.sandbox.mailbox import Mail, Mailbox
 from service.sandbox.phone_cards import as_written, linked, moment_words, newest_first
 from service.sandbox.phone_network import PhoneNetwork
@@ -41,12 +42,16 @@ def router(
     mailbox: Mailbox,
     clock: Callable[[], datetime],
     zone: tzinfo = UTC,
+    answers: MailAnswers | None = None,
 ) -> APIRouter:
-    """Return the pages under `/sandbox`; times are shown in `zone`."""
+    """Return the pages under `/sandbox`; times are shown in `zone`.
+
+    Without `answers` emails can be read only.
+    """
     routes = APIRouter(prefix="/sandbox", include_in_schema=False)
     pages = _Pages(mailbox, clock, zone)
     _add_phones(routes, network, pages)
-    _add_mailboxes(routes, mailbox, pages)
+    _add_mailboxes(routes, mailbox, pages, answers)
 
     @routes.get("/files/{name}")
     def file(name: str) -> Response:
@@ -119,7 +124,9 @@ def _add_phones(routes: APIRouter, network: PhoneNetwork, pages: _Pages) -> None
         return _back_to(number)
 
 
-def _add_mailboxes(routes: APIRouter, mailbox: Mailbox, pages: _Pages) -> None:
+def _add_mailboxes(
+    routes: APIRouter, mailbox: Mailbox, pages: _Pages, answers: MailAnswers | None
+) -> None:
     @routes.get("/mail")
     def mailboxes(request: Request) -> HTMLResponse:
         def owner(mail: Mail) -> str:
@@ -132,7 +139,20 @@ def _add_mailboxes(routes: APIRouter, mailbox: Mailbox, pages: _Pages) -> None:
 
     @routes.get("/mail/{mail_id}")
     def mail(request: Request, mail_id: int) -> HTMLResponse:
-        return pages.draw(request, "mail.html", mail=_found(mailbox, mail_id))
+        mail = _found(mailbox, mail_id)
+        given = answers.to(mail) if answers else []
+        return pages.draw(
+            request, "mail.html", mail=mail, answers=given, may_answer=answers is not None
+        )
+
+    @routes.post("/mail/{mail_id}/answer", dependencies=[Depends(_own_page)])
+    def answer(mail_id: int, body: Words = "") -> RedirectResponse:
+        if answers is None:
+            raise HTTPException(404)
+        mail = _found(mailbox, mail_id)
+        if body.strip():
+            answers.write(mail, _plain_lines(body))
+        return RedirectResponse(f"/sandbox/mail/{mail_id}#answers", status_code=303)
 
     @routes.get("/mail/{mail_id}/html")
     def mail_html(mail_id: int) -> HTMLResponse:

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from service.sandbox import pages
+from service.sandbox.mail_answers import MailAnswers
 from service.sandbox.mailbox import Mailbox
 from tests.sandbox.clinic import ANA, CLINIC
 
@@ -196,3 +197,24 @@ def test_another_website_cannot_text_for_a_patient(browser, network):
 
     assert answer.status_code == 403
     assert network.texts() == []
+
+
+def test_one_can_answer_an_email_as_the_patient(network, mailbox, clinic, clock):
+    mailbox.keep("ana@example.com", an_email(html=None))
+    answers = MailAnswers(f"{clinic.url}/webhooks/email/inbound/secret", clock)
+    site = FastAPI()
+    site.include_router(pages.router(network, mailbox, clock, CHICAGO, answers))
+
+    with TestClient(site) as browser:
+        page = browser.post("/sandbox/mail/1/answer", data={"body": "7"}).text
+
+    [heard] = clinic.heard
+    assert heard.path == "/webhooks/email/inbound/secret"
+    assert "the clinic has it" in page
+
+
+def test_without_a_way_back_emails_are_read_only(browser, mailbox):
+    mailbox.keep("ana@example.com", an_email())
+
+    assert "Answer as" not in browser.get("/sandbox/mail/1").text
+    assert browser.post("/sandbox/mail/1/answer", data={"body": "7"}).status_code == 404
