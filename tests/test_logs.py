@@ -94,7 +94,10 @@ def client(site: FastAPI, sessions: Sessions) -> TestClient:
     with sessions.begin() as db:
         _, key = create_api_key(db, a_clinic(db), name="front desk", now=NOON)
     return TestClient(
-        site, headers={"Authorization": f"Bearer {key}"}, raise_server_exceptions=False
+        site,
+        headers={"Authorization": f"Bearer {key}"},
+        raise_server_exceptions=False,
+        client=("127.0.0.1", 50000),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +10,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from service.store.base import Base, HasId
+
+BEATING = timedelta(minutes=2)
+"""A worker that has not ticked for longer is taken for dead (`reliability` T8)."""
 
 
 class Worker(HasId, Base):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
@@ -10,13 +9,10 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.store.schema import is_current
-from service.store.workers import clock_problems, newest_beat
+from service.store.workers import BEATING, clock_problems, newest_beat
 from service.web.deps import WebParts, get_parts
 
 router = APIRouter(tags=["health"])
-
-OLDEST_BEAT = timedelta(minutes=2)
-"""A worker that has not ticked for longer is taken for dead (`reliability` T8)."""
 
 
 @router.get("/healthz")
@@ -38,7 +34,7 @@ def _problems(parts: WebParts) -> list[str]:
     try:
         if not is_current(parts.engine):
             return ["the database is not at the current version: run `aftercare migrate`"]
-        oldest = parts.now() - OLDEST_BEAT * parts.speed
+        oldest = parts.now() - BEATING * parts.speed
         with parts.sessions() as db:
             beat = newest_beat(db)
             clock = clock_problems(db, oldest)

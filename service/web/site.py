@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, FastAPI
 
 from service import __version__
-from service.web import health
+from service.web import health, metrics
 from service.web.api import flags, patients, sessions
 from service.web.deps import WebParts
 from service.web.errors import add_error_answers, described
@@ -35,6 +35,7 @@ def build_site(parts: WebParts, *more: APIRouter) -> FastAPI:
         api.include_router(part.router)
     site.include_router(api)
     site.include_router(health.router)
+    site.include_router(metrics.router)
     for router in more:
         site.include_router(router)
     add_error_answers(site)
