@@ -7,33 +7,29 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from service.domain.deadlines import flag_deadline
 from service.domain.planning import plan_messages
 from service.domain.protocol import CURRENT_VERSION, load_protocol
 from service.domain.values import (
     Channel,
-    ClinicFacts,
     Consents,
-    FlagState,
     HealthFlag,
     HeatIcePlan,
     Language,
-    Level,
+    MessageKind,
     MessageState,
     Plan,
     PlannedMessage,
     SessionState,
-    StaffTask,
     TriggerPoints,
     lane_of,
 )
+from service.pathway import staff_tasks
 from service.store import audit
 from service.store.base import new_id
 from service.store.clinics import Clinic
-from service.store.flags import Flag
 from service.store.messages import Message, end_all, planned_of_session
 from service.store.patients import Address, Consent, Patient, address_for, facts_of, patients_at
 from service.store.sessions import (
@@ -113,7 +109,10 @@ def enrol(
         welcomed=patient.welcomed_at is not None,
     )
     _save_plan(db, session, patient, addresses, plan, now)
-    _raise_tasks(db, session, plan.tasks, clinic.facts(), now)
+    for task in plan.tasks:
+        staff_tasks.raise_task(db, session, task, clinic.facts(), now)
+    if not all(address.may_receive() for address in addresses.values()):
+        _owe_calls_instead(db, session, now)
     if any(message.key == "welcome" for message in plan.messages):
         patient.welcomed_at = patient.welcomed_at or now
     audit.record(
@@ -323,25 +322,15 @@ def fate(
     return MessageState.SKIPPED, OPTED_OUT if opted_out else CANNOT_RECEIVE
 
 
-def _raise_tasks(
-    db: Session,
-    session: TreatmentSession,
-    tasks: tuple[StaffTask, ...],
-    clinic: ClinicFacts,
-    now: datetime,
-) -> None:
-    for task in tasks:
-        db.add(
-            Flag(
-                clinic_id=session.clinic_id,
-                patient_id=session.patient_id,
-                session_id=session.id,
-                kind="task",
-                level=Level.ROUTINE,
-                categories=[task.key],
-                reason=task.reason,
-                raised_at=now,
-                due_at=max(task.due_at, flag_deadline(Level.ROUTINE, now, clinic)),
-                state=FlagState.OPEN,
-            )
+def _owe_calls_instead(db: Session, session: TreatmentSession, now: datetime) -> None:
+    """Where an address takes no messages, people phone on day 2 and day 4 (D)."""
+    skipped = db.scalars(
+        select(Message).where(
+            Message.session_id == session.id,
+            Message.kind == MessageKind.CHECKIN,
+            Message.state == MessageState.SKIPPED,
         )
+    ).all()
+    instead = {OPTED_OUT: staff_tasks.OPTED_OUT, CANNOT_RECEIVE: staff_tasks.CANNOT_RECEIVE}
+    for reason, why in instead.items():
+        staff_tasks.owe_calls(db, [one for one in skipped if one.reason == reason], why, now)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from service.domain.deadlines import flag_deadline
+from service.domain.deadlines import flag_deadline, next_opening
 from service.domain.values import FlagState, Level, MessageKind, MessageState
 from service.pathway.timing import open_window
 from service.store.clinics import Clinic
@@ -54,5 +54,6 @@ def _ask_for_a_call(db: Session, message: Message, now: datetime) -> None:
             raised_at=now,
             due_at=flag_deadline(Level.ROUTINE, now, clinic.facts()),
             state=FlagState.OPEN,
+            escalate_at=next_opening(now, clinic.facts()),
         )
     )

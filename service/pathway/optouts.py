@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.domain.values import MessageKind, MessageState
+from service.pathway.staff_tasks import OPTED_OUT, owe_calls
 from service.store import audit
 from service.store.messages import Message, end_all
 from service.store.patients import Address
@@ -27,13 +28,18 @@ def lock_address(db: Session, address_id: UUID) -> Address:
 def opt_out(db: Session, address: Address, by: str, now: datetime) -> bool:
     """Stop everything planned for a locked address; False when it was stopped before.
 
-    `by` is `text`, `link`, `provider` or `staff`. The opt-out, what it cancels and the audit entry
-    are one transaction (`reliability` O2).
+    Check-ins that are not answered become phone tasks (`clinical-protocol` D). `by` is `text`,
+    `link`, `provider` or `staff`. The opt-out, what it cancels and the audit entry are one
+    transaction (`reliability` O2).
     """
     if address.opted_out_at is not None:
         return False
     address.opted_out_at, address.opted_out_by = now, by
-    cancelled = end_all(_planned_for(db, address), MessageState.CANCELLED, "opted out")
+    planned = _planned_for(db, address)
+    unanswered = _unanswered_checkins(db, address, now)
+    cancelled = end_all(planned, MessageState.CANCELLED, "opted out")
+    db.flush()
+    owe_calls(db, [*planned, *unanswered], OPTED_OUT, now)
     audit.record(
         db,
         clinic_id=address.clinic_id,
@@ -73,6 +79,23 @@ def _planned_for(db: Session, address: Address) -> list[Message]:
             )
             .order_by(Message.id)
             .with_for_update()
+        )
+    )
+
+
+def _unanswered_checkins(db: Session, address: Address, now: datetime) -> list[Message]:
+    """The check-ins that went out here and may still be answered."""
+    return list(
+        db.scalars(
+            select(Message).where(
+                Message.address_id == address.id,
+                Message.kind == MessageKind.CHECKIN,
+                Message.answered_at.is_(None),
+                Message.useful_until > now,
+                Message.state.in_(
+                    (MessageState.CLAIMED, MessageState.ACCEPTED, MessageState.DELIVERED)
+                ),
+            )
         )
     )
 

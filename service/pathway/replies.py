@@ -8,13 +8,13 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from service.domain.triage.readings import Answer, Reading
-from service.domain.values import Channel, Level, MessageState
+from service.domain.values import Channel, Level
+from service.pathway.answered import heed_writing, settle_checkin
 from service.pathway.answers import plan_answer
 from service.pathway.correspondents import JOINED, Correspondent, circumstances, who_wrote
 from service.pathway.flagging import Raised, raise_flag, waiting_flag
@@ -22,7 +22,7 @@ from service.pathway.optouts import lock_address, opt_out, pause, reopen
 from service.pathway.questions import hear, waiting_at, when_to_act
 from service.pathway.rules import Rules
 from service.store.clinics import Clinic
-from service.store.messages import Message, end_all
+from service.store.messages import Message
 from service.store.patients import Address, address_for
 from service.store.replies import Reply, replies_since
 
@@ -73,7 +73,9 @@ def receive(db: Session, clinic: Clinic, incoming: Incoming, rules: Rules) -> Re
     reading = _read(db, reply, who, incoming, rules)
     _note(reply, reading)
     if not _left_open(reading, who):
-        _settle_checkin(db, who, incoming.received_at)
+        settle_checkin(db, who, incoming.received_at)
+    if not reading.no_answer:
+        heed_writing(db, clinic, who, incoming.received_at)
     waiting = waiting_at(db, address.id)
     raised = None
     if _needs_a_person(reading, who):
@@ -276,8 +278,10 @@ def _asks_first(reading: Reading) -> bool:
 
 
 def _left_open(reading: Reading, who: Correspondent) -> bool:
-    """An auto-reply, or one we must ask about, has not answered the check-in."""
-    return not who.checkin_open or reading.no_answer or reading.answer in _CLARIFIES
+    """An auto-reply, a bare STOP, or what we must ask about has not answered the check-in."""
+    bare_stop = reading.opt_out and reading.level is Level.OK and reading.score is None
+    unclear = reading.no_answer or reading.answer in _CLARIFIES
+    return not who.checkin_open or unclear or bare_stop
 
 
 def _needs_a_person(reading: Reading, who: Correspondent) -> bool:
@@ -285,25 +289,6 @@ def _needs_a_person(reading: Reading, who: Correspondent) -> bool:
         return False
     known_only = not {"photo", "opt_out_doubtful"} & set(reading.categories)
     return not (_asks_first(reading) and who.patient is not None and known_only)
-
-
-def _settle_checkin(db: Session, who: Correspondent, now: datetime) -> None:
-    """Mark the check-in answered on every channel, and cancel what asks for the answer again."""
-    if who.checkin is None or who.checkin.session_id is None:
-        return
-    key = who.checkin.key
-    asks_again = (key, key.replace("checkin_", "nudge_"), "close", "email_close")
-    same = db.scalars(
-        select(Message)
-        .where(Message.session_id == who.checkin.session_id, Message.key.in_(asks_again))
-        .order_by(Message.id)
-        .with_for_update()
-    ).all()
-    for message in same:
-        if message.key == key and message.answered_at is None:
-            message.answered_at = now
-    planned = [message for message in same if message.state is MessageState.PLANNED]
-    end_all(planned, MessageState.CANCELLED, "the patient answered")
 
 
 def _follow_wishes(db: Session, address: Address, reading: Reading, incoming: Incoming) -> bool:

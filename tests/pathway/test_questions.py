@@ -17,6 +17,7 @@ from service.store.clinics import Clinic
 from service.store.flags import Flag
 from service.store.messages import Message
 from service.store.replies import Reply
+from service.store.sessions import TreatmentSession
 from tests.make import NOON, a_clinic
 from tests.pathway.builders import a_message, a_patient, a_sent_checkin, a_session, a_text
 
@@ -125,8 +126,6 @@ def routine_answer(writes):
 @pytest.fixture
 def steady(sessions, ana):
     with sessions.begin() as db:
-        from service.store.sessions import TreatmentSession
-
         db.scalars(select(TreatmentSession)).one().baseline_pain = 7
 
 

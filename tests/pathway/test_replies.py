@@ -197,7 +197,7 @@ def test_an_answered_checkin_is_not_asked_again(sessions: Sessions) -> None:
         assert (reply.checkin_id, reply.session_id) == (checkin.id, session.id)
         assert reply.score == 2
         assert checkin.answered_at == NOON
-        assert (nudge.state, nudge.reason) == (MessageState.CANCELLED, "the patient answered")
+        assert (nudge.state, nudge.reason) == (MessageState.CANCELLED, "The patient answered.")
         assert next_one.state is MessageState.PLANNED
         assert reply.answer == "ok_48h"
 
