@@ -249,7 +249,8 @@ def test_who_cannot_be_asked_is_phoned_at_once(sessions, writes):
     writes("stop")
 
     assert writes("help me", 10) == "none"
-    assert flags(sessions)[0][0] == "emergency"
+    # Beside it the calls that stand in for the check-ins.
+    assert [level for level, _ in flags(sessions)].count("emergency") == 1
 
 
 def test_unclear_words_are_asked_about_once_and_then_go_to_a_person(sessions, writes):
