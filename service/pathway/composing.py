@@ -5,6 +5,7 @@ from __future__ import annotations
 import typing
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,8 +17,7 @@ from service.domain.wording import SmsBody, load_texts, sms_body
 from service.gateways.ports import Outgoing
 from service.pathway.links import Links
 from service.pathway.rounds import Compose, Composed
-from service.store.claims import Claim
-from service.store.clinics import Clinic
+from service.store.claims import Claim, SendingClinic
 
 _TIMES = ("callby", "when", "open")
 
@@ -53,12 +53,16 @@ def text_of(worded: Worded, clinic: Named, zone: ZoneInfo) -> SmsBody:
 
     Raises `MissingSlot` when the wording needs what the clinic never gave, as its phone number.
     """
-    return sms_body(
-        load_texts(worded.protocol_version),
-        worded.wording,
-        worded.language,
-        _slots(worded, clinic, zone),
-    )
+    slots = tuple(_slots(worded, clinic, zone).items())
+    return _filled(worded.protocol_version, worded.wording, worded.language, slots)
+
+
+@lru_cache(maxsize=1024)
+def _filled(
+    version: int, wording: str, language: Language, slots: tuple[tuple[str, str], ...]
+) -> SmsBody:
+    # A clinic's patients get the same few texts: each is filled and measured once.
+    return sms_body(load_texts(version), wording, language, dict(slots))
 
 
 def email_of(worded: Worded, clinic: Named, zone: ZoneInfo, links: EmailLinks) -> EmailBody:
@@ -81,7 +85,7 @@ def composer(public_url: str, now: Callable[[], datetime], links: Links | None =
     Without `links` no email can be made: each needs its patient's own.
     """
 
-    def compose(claim: Claim, clinic: Clinic) -> Composed:
+    def compose(claim: Claim, clinic: SendingClinic) -> Composed:
         zone = ZoneInfo(clinic.time_zone)
         if claim.channel is Channel.EMAIL:
             return Composed(_email(claim, clinic, zone, public_url, links), 0)
@@ -106,7 +110,7 @@ def composer(public_url: str, now: Callable[[], datetime], links: Links | None =
 
 
 def _email(
-    claim: Claim, clinic: Clinic, zone: ZoneInfo, public_url: str, links: Links | None
+    claim: Claim, clinic: SendingClinic, zone: ZoneInfo, public_url: str, links: Links | None
 ) -> Outgoing:
     if clinic.email_from is None:
         raise NoWording("the clinic has no address to send emails from")

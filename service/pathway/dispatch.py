@@ -23,9 +23,9 @@ from service.pathway.other_ways import other_way
 from service.pathway.rounds import Compose, Pace, Ready, Round, take_round
 from service.pathway.verdicts import GRACE, NO_OTHER_WAY, Attempt, failed_of, verdict
 from service.store import claims
-from service.store.claims import WrittenOutcome
 from service.store.engine import Sessions
 from service.store.messages import Message
+from service.store.outcomes import WrittenOutcome, write_outcomes
 
 _log = structlog.get_logger()
 _T = TypeVar("_T")
@@ -47,7 +47,8 @@ class Tempo:
     ahead: float = 1.0
     """Messages are claimed this early, and sent on time."""
     lease: float = 60.0
-    flush_every: float = 0.01
+    gather: float = 0.005
+    """So long do outcomes and freed slots gather before a turn at the database takes them all."""
     look_every: float = 0.5
     """What another process planned is noticed after this long."""
     speed: float = 1.0
@@ -56,10 +57,10 @@ class Tempo:
 
 @dataclass(slots=True)
 class _Running:
-    """What lives as long as one run: the loop's signals and the threads."""
+    """What lives as long as one run."""
 
-    look: asyncio.Event = field(default_factory=asyncio.Event)
-    written: asyncio.Event = field(default_factory=asyncio.Event)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    """A send has ended, or somebody says that there is something to look for."""
     sends: set[asyncio.Task[None]] = field(default_factory=set)
     attempts: list[Attempt] = field(default_factory=list)
 
@@ -95,7 +96,8 @@ class Dispatcher:
         self._pace = Pace(
             self._clinic_time(self._tempo.ahead), self._clinic_time(self._tempo.lease)
         )
-        self._turn = 0
+        self._turns = 0
+        self._look_back_at = 0.0
         self._stopping = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._running: _Running | None = None
@@ -114,20 +116,14 @@ class Dispatcher:
         """Send until `stop` is called."""
         self._running = running = _Running()
         self._loop = asyncio.get_running_loop()
-        writer = asyncio.create_task(self._write_until_stopped(running))
         try:
-            while not self._stopping:
-                running.look.clear()
-                pause = await self._look(running)
-                if pause > 0 and not self._stopping:
-                    await _wait(running.look, pause)
-            if running.sends:
-                await asyncio.wait(set(running.sends))
+            while not self._is_over(running):
+                running.news.clear()
+                rest = await self._turn(running)
+                await _wait(running.news, rest)
+                if running.sends:
+                    await asyncio.sleep(self._tempo.gather)
         finally:
-            running.sends.clear()
-            self._stopping = True
-            running.written.set()
-            await writer
             for gateway in self._gateways.values():
                 await gateway.close()
             self._loop = None
@@ -146,46 +142,67 @@ class Dispatcher:
             count += len(running.attempts)
             running.attempts = []
 
-    # --- looking ---------------------------------------------------------------------------
+    def _is_over(self, running: _Running) -> bool:
+        return self._stopping and not running.sends and not running.attempts
 
-    async def _look(self, running: _Running) -> float:
-        """Claim for the free slots and start sending; return how many seconds to rest."""
-        free = self._tempo.slots - len(running.sends)
-        if free <= 0:
-            return self._tempo.look_every
+    # --- turns at the database -------------------------------------------------------------
+
+    async def _turn(self, running: _Running) -> float:
+        """Write what has ended, claim for the free slots; return how many seconds to rest.
+
+        A turn that fails changes nothing: the database may be away, and what is planned waits for
+        it. An outcome is kept until it is written.
+        """
+        self.last_turn = time.monotonic()
+        ended, running.attempts = running.attempts, []
         try:
-            found = await self._in_database(self._take, free)
-        except Exception as problem:  # The database may be away; what is planned waits for it.
-            _log.error("dispatch_look_failed", problem=type(problem).__name__)
-            return self._tempo.look_every
+            if ended:
+                await self._in_database(self._write, ended)
+                ended = []
+            free = 0 if self._stopping else self._free_slots(running)
+            found = await self._in_database(self._take, free) if free else Round()
+        except Exception as problem:
+            _log.error("dispatch_turn_failed", problem=type(problem).__name__)
+            running.attempts = ended + running.attempts
+            await asyncio.sleep(self._tempo.look_every)
+            return 0.0
         for ready in found.ready:
             task = asyncio.create_task(self._send(running, ready))
             running.sends.add(task)
-            task.add_done_callback(lambda done: self._slot_is_free(running, done))
-        if found.ready:
+            task.add_done_callback(running.sends.discard)
+        if running.attempts or len(found.ready) == free > 0:
             return 0.0
         if found.look_at is None:
             return self._tempo.look_every
         return min(self._tempo.look_every, max(0.001, self._seconds_until(found.look_at)))
 
+    def _free_slots(self, running: _Running) -> int:
+        # Half at a time: while one half is on the wire, the other is written and claimed.
+        free = self._tempo.slots - len(running.sends)
+        return min(free, max(1, self._tempo.slots // 2))
+
     def _take(self, free: int) -> Round:
-        self.last_turn = time.monotonic()
         if not self._may_send():
             return Round()
-        self._turn += 1
+        self._turns += 1
         now = self._now()
         with self._sessions.begin() as db:
-            late = claims.past_their_window(db, now, 100)
-            for message in late:
-                self._judge_again(db, message, now)
-            return take_round(db, free, now, self._pace, self._compose, self._turn)
+            if time.monotonic() >= self._look_back_at:
+                self._look_back(db, now)
+                self._look_back_at = time.monotonic() + self._tempo.look_every
+            return take_round(db, free, now, self._pace, self._compose, self._turns)
 
-    def _judge_again(self, db: Session, message: Message, now: datetime) -> None:
-        try:
-            with db.begin_nested():
-                self._rejudge(db, message, now)
-        except Exception as problem:  # One message that cannot be judged must not stop the rest.
-            _log.error("rejudge_failed", message=str(message.id), problem=type(problem).__name__)
+    def _look_back(self, db: Session, now: datetime) -> None:
+        """Settle what is planned and may not go out as it stands."""
+        claims.skip_tips_of_the_flagged(db, now, self._pace.ahead)
+        for message in claims.past_their_window(db, now, 100):
+            try:
+                with db.begin_nested():
+                    self._rejudge(db, message, now)
+            except Exception as problem:  # One that cannot be judged must not stop the rest.
+                _log.error(
+                    "rejudge_failed", message=str(message.id), problem=type(problem).__name__
+                )
 
     # --- sending ---------------------------------------------------------------------------
 
@@ -203,7 +220,7 @@ class Dispatcher:
             running.attempts.append(attempt)
             if self._told:
                 self._told(attempt)
-            running.written.set()
+            running.news.set()
 
     async def _hand_over(self, ready: Ready, sent_by: float) -> Outcome:
         if ready.composed is None:
@@ -226,27 +243,7 @@ class Dispatcher:
         left = int((ready.claim.send_before - now).total_seconds())
         return replace(outgoing, valid_for=max(1, left), sent_by=sent_by)
 
-    def _slot_is_free(self, running: _Running, done: asyncio.Task[None]) -> None:
-        running.sends.discard(done)
-        running.look.set()
-
     # --- writing ---------------------------------------------------------------------------
-
-    async def _write_until_stopped(self, running: _Running) -> None:
-        while running.attempts or not (self._stopping and not running.sends):
-            await running.written.wait()
-            await asyncio.sleep(self._tempo.flush_every)
-            running.written.clear()
-            batch, running.attempts = running.attempts, []
-            try:
-                await self._in_database(self._write, batch)
-            except Exception as problem:  # Kept and written again: an outcome is never dropped.
-                _log.error("outcomes_not_written", problem=type(problem).__name__)
-                running.attempts = batch + running.attempts
-                running.written.set()
-                await asyncio.sleep(self._tempo.look_every)
-            if self._stopping:
-                running.written.set()
 
     def _write(self, attempts: list[Attempt]) -> None:
         try:
@@ -264,7 +261,7 @@ class Dispatcher:
             rows.append(row)
             if step is not None and step.effects:
                 carry_out(db, failed_of(attempt.claim, step.reason), step.effects, attempt.at)
-        claims.write_outcomes(db, rows)
+        write_outcomes(db, rows)
 
     def _write_alone(self, attempt: Attempt) -> None:
         try:
@@ -303,7 +300,7 @@ class Dispatcher:
         if loop is not None and running is not None:
             # A loop that has just ended looks no more, and need not be told.
             with suppress(RuntimeError):
-                loop.call_soon_threadsafe(running.look.set)
+                loop.call_soon_threadsafe(running.news.set)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -10,11 +10,10 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from service.domain.values import LANE_TIP, Channel
+from service.domain.values import Channel
 from service.gateways.ports import Outgoing
 from service.store import claims
-from service.store.claims import Claim
-from service.store.clinics import Clinic
+from service.store.claims import Claim, SendingClinic
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +24,7 @@ class Composed:
     segments: int
 
 
-Compose = Callable[[Claim, Clinic], Composed]
+Compose = Callable[[Claim, SendingClinic], Composed]
 """Fills a claimed message's wording. Raises when it cannot be worded."""
 
 
@@ -66,13 +65,13 @@ def take_round(
 
     Nothing may be handed over before the caller has committed.
     """
-    found = Round()
+    taking = _Taking(db, now, pace, compose)
     waiting: dict[UUID, list[int]] = {}
-    for due in sorted(claims.what_is_due(db, now), key=lambda one: (one.clinic_id, one.lane)):
+    for due in claims.what_is_due(db, now):
         if due.next_at <= now + pace.ahead:
             waiting.setdefault(due.clinic_id, []).append(due.lane)
         else:
-            found.look_by(due.next_at - pace.ahead)
+            taking.found.look_by(due.next_at - pace.ahead)
     order = list(waiting)
     order = order[turn % len(order) :] + order[: turn % len(order)] if order else []
     # What one clinic leaves of its share goes to the others, until nobody has more.
@@ -83,67 +82,93 @@ def take_round(
             if free <= 0:
                 break
             asked = min(share, free)
-            taken = _take_for(db, clinic_id, waiting[clinic_id], asked, now, pace, compose, found)
+            taken = taking.take_for(clinic_id, waiting[clinic_id], asked)
             free -= taken
             if taken == asked:
                 hungry.append(clinic_id)
         order = hungry
-    return found
+    return taking.found
 
 
-def _take_for(
-    db: Session,
-    clinic_id: UUID,
-    lanes: list[int],
-    limit: int,
-    now: datetime,
-    pace: Pace,
-    compose: Compose,
-    found: Round,
-) -> int:
-    clinic = claims.clinic_to_send_for(db, clinic_id)
-    if clinic is None:
-        return 0
-    taken = 0
-    for lane in lanes:
-        if lane == LANE_TIP:
-            claims.skip_tips_of_the_flagged(db, clinic_id, now, pace.ahead)
-        for channel in Channel:
-            most = limit - taken
-            if channel is Channel.SMS:
-                most = min(most, _texts_that_fit(clinic, now, pace.ahead))
-                if most == 0 and clinic.sender_free_at is not None:
-                    found.look_by(clinic.sender_free_at - pace.ahead)
-            if most <= 0:
-                continue
-            claimed = claims.claim(
-                db, clinic_id, lane, most, now, pace.ahead, now + pace.lease, (channel,)
-            )
-            found.ready += [_made_ready(clinic, claim, now, compose) for claim in claimed]
-            taken += len(claimed)
-    return taken
+class _Allowance:
+    """What a clinic's sender may still pass: each text starts when those before it are through."""
+
+    def __init__(self, clinic: SendingClinic, now: datetime) -> None:
+        self.free_at = max(clinic.sender_free_at or now, now)
+        self._a_segment = timedelta(seconds=1 / clinic.segments_per_second)
+
+    def texts_until(self, moment: datetime) -> int:
+        """How many texts of one segment may start before `moment`; 1 if the sender is idle."""
+        if self.free_at > moment:
+            return 0
+        return max(1, math.floor((moment - self.free_at) / self._a_segment))
+
+    def start(self, send_at: datetime, segments: int) -> datetime:
+        """Return when a text that is to go out at `send_at` may start, and spend its segments."""
+        starts_at = max(send_at, self.free_at)
+        self.free_at = starts_at + segments * self._a_segment
+        return starts_at
 
 
-def _texts_that_fit(clinic: Clinic, now: datetime, ahead: timedelta) -> int:
-    """How many texts of one segment the sender may start before `now + ahead`; 1 if it is idle."""
-    if clinic.sender is None:
-        return 0
-    free_at = max(clinic.sender_free_at or now, now)
-    if free_at > now + ahead:
-        return 0
-    return max(1, math.floor((now + ahead - free_at).total_seconds() * clinic.segments_per_second))
+class _Taking:
+    """One round in the making."""
+
+    def __init__(self, db: Session, now: datetime, pace: Pace, compose: Compose) -> None:
+        self._db = db
+        self._now = now
+        self._pace = pace
+        self._until = now + pace.ahead
+        self._compose = compose
+        self.found = Round()
+
+    def take_for(self, clinic_id: UUID, lanes: list[int], limit: int) -> int:
+        """Claim up to `limit` of a clinic's messages, the lanes in order; return how many."""
+        clinic = claims.clinic_to_send_for(self._db, clinic_id)
+        if clinic is None:
+            return 0
+        allowance = _Allowance(clinic, self._now)
+        taken = 0
+        for lane in lanes:
+            for channel in _channels(clinic):
+                taken += self._take(clinic, lane, channel, limit - taken, allowance)
+        if taken:
+            claims.spend_allowance(self._db, clinic_id, allowance.free_at)
+        return taken
+
+    def _take(
+        self, clinic: SendingClinic, lane: int, channel: Channel, most: int, allowance: _Allowance
+    ) -> int:
+        if channel is Channel.SMS:
+            most = min(most, allowance.texts_until(self._until))
+            if most == 0:
+                self.found.look_by(allowance.free_at - self._pace.ahead)
+        if most <= 0:
+            return 0
+        claimed = claims.claim(
+            self._db,
+            clinic.id,
+            lane,
+            channel,
+            most,
+            self._now,
+            self._pace.ahead,
+            self._now + self._pace.lease,
+        )
+        self.found.ready += [self._made_ready(clinic, claim, allowance) for claim in claimed]
+        return len(claimed)
+
+    def _made_ready(self, clinic: SendingClinic, claim: Claim, allowance: _Allowance) -> Ready:
+        """Word a claimed message and take its segments from the sender's allowance."""
+        try:
+            composed = self._compose(claim, clinic)
+        except Exception as problem:  # One that cannot be worded must not hold up the others.
+            return Ready(claim, claim.send_at, None, type(problem).__name__)
+        if claim.channel is not Channel.SMS:
+            return Ready(claim, claim.send_at, composed)
+        return Ready(claim, allowance.start(claim.send_at, composed.segments), composed)
 
 
-def _made_ready(clinic: Clinic, claim: Claim, now: datetime, compose: Compose) -> Ready:
-    """Word a claimed message and take its segments from the sender's allowance."""
-    try:
-        composed = compose(claim, clinic)
-    except Exception as problem:  # A message that cannot be worded must not hold up the others.
-        return Ready(claim, claim.send_at, None, type(problem).__name__)
-    if claim.channel is not Channel.SMS:
-        return Ready(claim, claim.send_at, composed)
-    starts_at = max(claim.send_at, clinic.sender_free_at or now)
-    clinic.sender_free_at = starts_at + timedelta(
-        seconds=composed.segments / clinic.segments_per_second
-    )
-    return Ready(claim, starts_at, composed)
+def _channels(clinic: SendingClinic) -> list[Channel]:
+    """What a clinic can send on; what is planned for another channel waits until it can."""
+    senders = {Channel.SMS: clinic.sender, Channel.EMAIL: clinic.email_from}
+    return [channel for channel, sender in senders.items() if sender]

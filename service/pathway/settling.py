@@ -19,11 +19,12 @@ from service.pathway.composing import text_of
 from service.pathway.other_ways import other_way
 from service.pathway.receipts import record_receipt
 from service.store import audit
-from service.store.claims import expire_leases
+from service.store.base import spelled
 from service.store.clinics import Clinic
 from service.store.engine import Sessions
 from service.store.flags import Flag
 from service.store.messages import Message
+from service.store.outcomes import expire_leases
 from service.store.patients import Address
 
 GRACE = timedelta(seconds=120)
@@ -70,7 +71,7 @@ def _whose_turn_it_is(db: Session, now: datetime, limit: int) -> list[Message]:
     return list(
         db.scalars(
             select(Message)
-            .where(Message.state == MessageState.UNKNOWN, Message.ask_at <= now)
+            .where(Message.state == spelled(MessageState.UNKNOWN), Message.ask_at <= now)
             .order_by(Message.ask_at)
             .limit(limit)
             .with_for_update(skip_locked=True)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, aliased
 from service.domain.deadlines import flag_deadline, next_opening
 from service.domain.values import FlagState, Level, MessageKind, MessageState
 from service.store import audit
+from service.store.base import spelled
 from service.store.clinics import Clinic
 from service.store.engine import Sessions
 from service.store.flags import Flag
@@ -52,7 +53,7 @@ def _unanswered(now: datetime, limit: int) -> Select[Message]:
     return (
         select(Message)
         .where(
-            Message.kind == MessageKind.CHECKIN,
+            Message.kind == spelled(MessageKind.CHECKIN),
             Message.answered_at.is_(None),
             Message.key == _LAST_NUDGE,
             Message.send_at <= now - WAIT,

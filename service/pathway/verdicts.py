@@ -18,7 +18,8 @@ from service.domain.outcomes import (
 from service.domain.values import OPT_OUT_CONFIRMATIONS, MessageState
 from service.pathway.consequences import Failed
 from service.pathway.other_ways import OtherWay
-from service.store.claims import Claim, WrittenOutcome
+from service.store.claims import Claim
+from service.store.outcomes import WrittenOutcome
 
 NO_OTHER_WAY = OtherWay()
 GRACE = timedelta(seconds=120)

@@ -1,29 +1,34 @@
-"""What is due, who may send it, and how the outcomes of a batch come back."""
+"""What is due and who may send it: messages are claimed by one worker, for as long as a lease.
+
+The statements are built once: a worker asks them hundreds of times a minute.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     and_,
+    bindparam,
     case,
     exists,
     literal,
     or_,
     select,
-    text,
     union_all,
     update,
 )
 from sqlalchemy.orm import Session
 
 from service.domain.values import (
+    LANE_TIP,
     LANES,
     OPT_OUT_CONFIRMATIONS,
     Channel,
@@ -33,27 +38,46 @@ from service.domain.values import (
     MessageKind,
     MessageState,
 )
+from service.store.base import Base, spelled
 from service.store.clinics import Clinic
 from service.store.flags import Flag
 from service.store.messages import Message
 from service.store.patients import Address
 
+_clinics, _messages, _addresses, _flags = (
+    Base.metadata.tables[row.__tablename__] for row in (Clinic, Message, Address, Flag)
+)
+_clinic, _message, _address, _flag = _clinics.c, _messages.c, _addresses.c, _flags.c
+
+
+def _one_of(column: Column[Any], values: Iterable[StrEnum | str]) -> ColumnElement[bool]:
+    """`IN` would be written anew each time a statement is asked."""
+    return or_(*(column == value for value in values))
+
+
 _MAY_RECEIVE = and_(
-    Address.landline_at.is_(None),
-    Address.value.is_not(None),
+    _address.landline_at.is_(None),
+    _address.value.is_not(None),
     or_(
-        Address.opted_out_at.is_(None),
+        _address.opted_out_at.is_(None),
         # One confirmation may follow an opt-out; its window closes five minutes after the request.
-        and_(Message.kind == MessageKind.REPLY, Message.key.in_(OPT_OUT_CONFIRMATIONS)),
+        and_(
+            _message.kind == MessageKind.REPLY, _one_of(_message.key, sorted(OPT_OUT_CONFIRMATIONS))
+        ),
     ),
     # A pause holds what we planned, never the answer to what the patient just wrote.
-    or_(Address.paused_because.is_(None), Message.kind == MessageKind.REPLY),
+    or_(_address.paused_because.is_(None), _message.kind == MessageKind.REPLY),
 )
 
-_PATIENT_IS_FLAGGED = exists().where(
-    Flag.patient_id == Message.patient_id,
-    Flag.state != FlagState.CLOSED,
-    Flag.level.in_((Level.URGENT, Level.EMERGENCY)),
+_MUST_BE_CALLED = and_(
+    _flag.state != spelled(FlagState.CLOSED), _one_of(_flag.level, (Level.URGENT, Level.EMERGENCY))
+)
+_PATIENT_IS_FLAGGED = exists().where(_flag.patient_id == _message.patient_id, _MUST_BE_CALLED)
+
+_DUE = and_(
+    _message.state == spelled(MessageState.PLANNED),
+    _message.send_at <= bindparam("until"),
+    _message.send_before > bindparam("now"),
 )
 
 
@@ -67,6 +91,20 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
+class SendingClinic:
+    """A clinic as sending sees it; `sender_free_at` is when its sender's allowance is back."""
+
+    id: UUID
+    name: str
+    phone: str
+    time_zone: str
+    sender: str | None
+    email_from: str | None
+    segments_per_second: float
+    sender_free_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """A message that one worker alone may hand over, once, and all that handing over needs."""
 
@@ -75,7 +113,6 @@ class Claim:
     address_id: UUID
     patient_id: UUID | None
     session_id: UUID | None
-    reply_id: UUID | None
     recipient: str
     key: str
     kind: MessageKind
@@ -86,26 +123,36 @@ class Claim:
     slots: dict[str, str] | None
     send_at: datetime
     send_before: datetime
-    useful_until: datetime
     attempts: int
     claim_token: UUID
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenOutcome:
-    """What becomes of a claimed row. `send_at` differs from the claim's only for a later try."""
-
-    id: UUID
-    claim_token: UUID
-    state: MessageState
-    reason: str | None
-    send_at: datetime
-    provider_ref: str | None = None
-    provider_status: str | None = None
-    error_code: int | None = None
-    segments: int | None = None
-    sent_at: datetime | None = None
-    ask_at: datetime | None = None
+_LANES = union_all(*(select(literal(int(lane)).label("lane")) for lane in LANES)).subquery("lanes")
+_NEXT_AT = (
+    select(_message.send_at)
+    .join(_addresses, _address.id == _message.address_id)
+    .where(
+        _message.clinic_id == _clinic.id,
+        _message.lane == _LANES.c.lane,
+        _message.state == spelled(MessageState.PLANNED),
+        _message.send_before > bindparam("now"),
+        _MAY_RECEIVE,
+    )
+    .order_by(_message.send_at)
+    .limit(1)
+    .correlate(_clinics, _LANES)
+    .scalar_subquery()
+)
+_FIRST_OF_LANES = (
+    select(_clinic.id.label("clinic_id"), _LANES.c.lane.label("lane"), _NEXT_AT.label("next_at"))
+    .join_from(_clinics, _LANES, _clinic.sending_stopped_at.is_(None))
+    .subquery()
+)
+_WHAT_IS_DUE = (
+    select(_FIRST_OF_LANES)
+    .where(_FIRST_OF_LANES.c.next_at.is_not(None))
+    .order_by(_FIRST_OF_LANES.c.clinic_id, _FIRST_OF_LANES.c.lane)
+)
 
 
 def what_is_due(db: Session, now: datetime) -> list[Due]:
@@ -113,198 +160,144 @@ def what_is_due(db: Session, now: datetime) -> list[Due]:
 
     Messages whose window has passed, or whose address may not be written to, do not count.
     """
-    lanes = union_all(*(select(literal(int(lane)).label("lane")) for lane in LANES)).subquery(
-        "lanes"
+    return [Due(*row) for row in db.connection().execute(_WHAT_IS_DUE, {"now": now})]
+
+
+_SENDING_CLINIC = (
+    select(
+        _clinic.id,
+        _clinic.name,
+        _clinic.phone,
+        _clinic.time_zone,
+        _clinic.sender,
+        _clinic.email_from,
+        _clinic.segments_per_second,
+        _clinic.sender_free_at,
     )
-    next_at = (
-        select(Message.send_at)
-        .join(Address, Address.id == Message.address_id)
-        .where(
-            Message.clinic_id == Clinic.id,
-            Message.lane == lanes.c.lane,
-            Message.state == MessageState.PLANNED,
-            Message.send_before > now,
-            _MAY_RECEIVE,
-        )
-        .order_by(Message.send_at)
-        .limit(1)
-        .correlate(Clinic, lanes)
-        .scalar_subquery()
+    .where(_clinic.id == bindparam("clinic_id"), _clinic.sending_stopped_at.is_(None))
+    .with_for_update(key_share=True, skip_locked=True)
+)
+_SPEND_ALLOWANCE = (
+    update(_clinics)
+    .where(_clinic.id == bindparam("clinic_id"))
+    .values(sender_free_at=bindparam("free_at"))
+)
+
+
+def clinic_to_send_for(db: Session, clinic_id: UUID) -> SendingClinic | None:
+    """Return the clinic, its sender's allowance locked; None while stopped or in other hands."""
+    row = db.connection().execute(_SENDING_CLINIC, {"clinic_id": clinic_id}).one_or_none()
+    return SendingClinic(*row) if row else None
+
+
+def spend_allowance(db: Session, clinic_id: UUID, free_at: datetime) -> None:
+    """Write until when the allowance of a clinic's sender is spent."""
+    db.connection().execute(_SPEND_ALLOWANCE, {"clinic_id": clinic_id, "free_at": free_at})
+
+
+_READY = (
+    select(_message.id)
+    .join(_addresses, _address.id == _message.address_id)
+    .where(
+        _message.clinic_id == bindparam("for_clinic"),
+        _message.lane == bindparam("in_lane"),
+        _message.channel == bindparam("by_channel"),
+        _DUE,
+        _MAY_RECEIVE,
+        or_(_message.kind != MessageKind.TIP, ~_PATIENT_IS_FLAGGED),
     )
-    found = (
-        select(Clinic.id.label("clinic_id"), lanes.c.lane.label("lane"), next_at.label("next_at"))
-        .join_from(Clinic, lanes, Clinic.sending_stopped_at.is_(None))
-        .subquery()
+    .order_by(_message.send_at)
+    .limit(bindparam("most"))
+    # A row that another transaction holds is passed over: the next look finds it, if still due.
+    .with_for_update(of=[_messages, _addresses], key_share=True, skip_locked=True)
+    .cte("ready")
+)
+_RECIPIENT = (
+    select(_address.value)
+    .where(_address.id == _message.address_id)
+    .correlate(_messages)
+    .scalar_subquery()
+)
+_CLAIM = (
+    update(_messages)
+    .where(_message.id.in_(select(_READY.c.id)))
+    .values(
+        state=MessageState.CLAIMED,
+        claim_token=bindparam("token"),
+        claimed_at=bindparam("now"),
+        lease_until=bindparam("lease_ends"),
+        attempts=_message.attempts + 1,
+        reason=None,
     )
-    return [
-        Due(row.clinic_id, row.lane, row.next_at)
-        for row in db.execute(
-            select(found).where(found.c.next_at.is_not(None)).order_by(found.c.lane)
-        )
-    ]
+    .returning(
+        _message.id,
+        _message.clinic_id,
+        _message.address_id,
+        _message.patient_id,
+        _message.session_id,
+        _RECIPIENT.label("recipient"),
+        _message.key,
+        _message.kind,
+        _message.channel,
+        _message.wording,
+        _message.language,
+        _message.protocol_version,
+        _message.slots,
+        _message.send_at,
+        _message.send_before,
+        _message.attempts,
+        _message.claim_token,
+    )
+)
 
 
 def claim(
     db: Session,
     clinic_id: UUID,
     lane: int,
+    channel: Channel,
     limit: int,
     now: datetime,
     ahead: timedelta,
     lease_until: datetime,
-    channels: Sequence[Channel] = tuple(Channel),
 ) -> list[Claim]:
     """Claim up to `limit` messages that are to go out by `now + ahead`, soonest first.
 
     An opt-out locks the address row that this statement locks, so that no claim commits after it
     (`reliability.md` O1, O2). The caller commits before anything is sent.
     """
-    # A row that another transaction holds is passed over: the next look finds it, if still due.
-    ready = (
-        select(Message.id)
-        .join(Address, Address.id == Message.address_id)
-        .where(
-            Message.clinic_id == clinic_id,
-            Message.lane == lane,
-            _due(now, ahead),
-            Message.channel.in_(channels),
-            _MAY_RECEIVE,
-            or_(Message.kind != MessageKind.TIP, ~_PATIENT_IS_FLAGGED),
-        )
-        .order_by(Message.send_at)
-        .limit(limit)
-        .with_for_update(of=[Message, Address], key_share=True, skip_locked=True)
-        .cte("ready")
+    claimed = db.connection().execute(
+        _CLAIM,
+        {
+            "for_clinic": clinic_id,
+            "in_lane": lane,
+            "by_channel": channel,
+            "most": limit,
+            "now": now,
+            "until": now + ahead,
+            "token": uuid4(),
+            "lease_ends": lease_until,
+        },
     )
-    recipient = (
-        select(Address.value)
-        .where(Address.id == Message.address_id)
-        .correlate(Message)
-        .scalar_subquery()
-    )
-    claimed = db.execute(
-        update(Message)
-        .where(Message.id.in_(select(ready.c.id)))
-        .values(
-            state=MessageState.CLAIMED,
-            claim_token=uuid4(),
-            claimed_at=now,
-            lease_until=lease_until,
-            attempts=Message.attempts + 1,
-            reason=None,
-        )
-        .returning(
-            Message.id,
-            Message.clinic_id,
-            Message.address_id,
-            Message.patient_id,
-            Message.session_id,
-            Message.reply_id,
-            recipient.label("recipient"),
-            Message.key,
-            Message.kind,
-            Message.channel,
-            Message.wording,
-            Message.language,
-            Message.protocol_version,
-            Message.slots,
-            Message.send_at,
-            Message.send_before,
-            Message.useful_until,
-            Message.attempts,
-            Message.claim_token,
-        ),
-        execution_options={"synchronize_session": False},
-    )
-    return sorted((Claim(**row._mapping) for row in claimed), key=lambda one: one.send_at)
+    return sorted((Claim(*row) for row in claimed), key=lambda one: one.send_at)
 
 
-def skip_tips_of_the_flagged(db: Session, clinic_id: UUID, now: datetime, ahead: timedelta) -> int:
+_SKIP_TIPS_OF_THE_FLAGGED = (
+    update(_messages)
+    .where(
+        _message.clinic_id.in_(select(_flag.clinic_id).where(_MUST_BE_CALLED)),
+        _message.lane == int(LANE_TIP),
+        _DUE,
+        _message.patient_id.in_(select(_flag.patient_id).where(_MUST_BE_CALLED)),
+    )
+    .values(state=MessageState.SKIPPED, reason="the patient is to be called first")
+)
+
+
+def skip_tips_of_the_flagged(db: Session, now: datetime, ahead: timedelta) -> int:
     """Skip due tips of patients whom somebody must call urgently; return how many."""
-    skipped = db.execute(
-        update(Message)
-        .where(
-            Message.clinic_id == clinic_id,
-            Message.kind == MessageKind.TIP,
-            _due(now, ahead),
-            _PATIENT_IS_FLAGGED,
-        )
-        .values(state=MessageState.SKIPPED, reason="the patient is to be called first"),
-        execution_options={"synchronize_session": False},
-    )
-    return _count(skipped)
-
-
-_OUTCOME_COLUMNS = {
-    "state": "text",
-    "reason": "text",
-    "send_at": "timestamptz",
-    "provider_ref": "text",
-    "provider_status": "text",
-    "error_code": "integer",
-    "segments": "integer",
-    "sent_at": "timestamptz",
-    "ask_at": "timestamptz",
-}
-_ROW_COLUMNS = {"id": "uuid", "token": "uuid"} | _OUTCOME_COLUMNS
-# One statement a batch: row by row, each would wait for its turn between the sends' own work.
-_ROWS_FROM_JSON = {
-    "sqlite": "(SELECT "  # noqa: S608  # made of the names above alone
-    + ", ".join(f"json_extract(value, '$.{name}') AS {name}" for name in _ROW_COLUMNS)
-    + " FROM json_each(:rows)) AS written",
-    "postgresql": "jsonb_to_recordset(CAST(:rows AS jsonb)) AS written("
-    + ", ".join(f"{name} {kind}" for name, kind in _ROW_COLUMNS.items())
-    + ")",
-}
-_WRITE_OUTCOMES = {
-    dialect: text(
-        "UPDATE message SET "  # noqa: S608  # as above
-        + ", ".join(f"{name} = written.{name}" for name in _OUTCOME_COLUMNS)
-        + f" FROM {rows} WHERE message.id = written.id"
-        + " AND message.claim_token = written.token AND message.state = 'claimed'"
-    )
-    for dialect, rows in _ROWS_FROM_JSON.items()
-}
-
-
-def write_outcomes(db: Session, outcomes: Sequence[WrittenOutcome]) -> None:
-    """Write what became of claimed rows; a row that is no longer this claim's is left alone."""
-    if not outcomes:
-        return
-    rows = [
-        {"id": one.id.hex, "token": one.claim_token.hex}
-        | {name: _as_stored(getattr(one, name)) for name in _OUTCOME_COLUMNS}
-        for one in outcomes
-    ]
-    statement = _WRITE_OUTCOMES[db.get_bind().dialect.name]
-    db.connection().execute(statement, {"rows": json.dumps(rows)})
-
-
-def _as_stored(value: object) -> object:
-    """Return a value as both databases take it from JSON; times in UTC, without saying so."""
-    if isinstance(value, datetime):
-        naive = value.astimezone(UTC).replace(tzinfo=None)
-        return naive.isoformat(sep=" ", timespec="microseconds")
-    return value
-
-
-def expire_leases(db: Session, now: datetime, grace: timedelta) -> int:
-    """Put claims whose worker was not heard of again to `unknown`; never back to planned (S2).
-
-    The provider is asked about them once `grace` has passed.
-    """
-    expired = db.execute(
-        update(Message)
-        .where(Message.state == MessageState.CLAIMED, Message.lease_until < now)
-        .values(
-            state=MessageState.UNKNOWN,
-            reason="the worker stopped while it was sending",
-            ask_at=now + grace,
-            asked=0,
-        ),
-        execution_options={"synchronize_session": False},
-    )
-    return _count(expired)
+    given = {"now": now, "until": now + ahead}
+    return db.connection().execute(_SKIP_TIPS_OF_THE_FLAGGED, given).rowcount
 
 
 def past_their_window(db: Session, now: datetime, limit: int) -> list[Message]:
@@ -315,30 +308,9 @@ def past_their_window(db: Session, now: datetime, limit: int) -> list[Message]:
     return list(
         db.scalars(
             select(Message)
-            .where(Message.state == MessageState.PLANNED, Message.send_before <= now)
+            .where(Message.state == spelled(MessageState.PLANNED), Message.send_before <= now)
             .order_by(case((Message.kind == MessageKind.CHECKIN, 0), else_=1), Message.send_before)
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
     )
-
-
-def clinic_to_send_for(db: Session, clinic_id: UUID) -> Clinic | None:
-    """Return the clinic, its sender's allowance locked; None while stopped or in other hands."""
-    return db.scalar(
-        select(Clinic)
-        .where(Clinic.id == clinic_id, Clinic.sending_stopped_at.is_(None))
-        .with_for_update(key_share=True, skip_locked=True)
-    )
-
-
-def _due(now: datetime, ahead: timedelta) -> ColumnElement[bool]:
-    return and_(
-        Message.state == MessageState.PLANNED,
-        Message.send_at <= now + ahead,
-        Message.send_before > now,
-    )
-
-
-def _count(result: Any) -> int:
-    return int(result.rowcount)

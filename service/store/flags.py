@@ -9,7 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, cas
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from service.domain.values import CallOutcome, Channel, FlagState, Level
-from service.store.base import Base, HasId, enum_column
+from service.store.base import Base, HasId, enum_column, spelled
 from service.store.secrets import Sealed
 
 _NOT_CLOSED = text("state <> 'closed'")
@@ -136,7 +136,9 @@ def flag_of(db: Session, clinic_id: UUID, flag_id: UUID) -> Flag | None:
 def flags_in_state(db: Session, clinic_id: UUID, state: FlagState | None) -> list[Flag]:
     """Return a clinic's flags, most urgent first; with None all that are not closed."""
     asked = select(Flag).where(Flag.clinic_id == clinic_id)
-    asked = asked.where(Flag.state != FlagState.CLOSED if state is None else Flag.state == state)
+    asked = asked.where(
+        Flag.state != spelled(FlagState.CLOSED) if state is None else Flag.state == state
+    )
     return list(db.scalars(asked.order_by(*MOST_URGENT_FIRST)))
 
 
@@ -154,7 +156,7 @@ def open_flags_of_patient(db: Session, patient_id: UUID) -> list[Flag]:
     return list(
         db.scalars(
             select(Flag)
-            .where(Flag.patient_id == patient_id, Flag.state != FlagState.CLOSED)
+            .where(Flag.patient_id == patient_id, Flag.state != spelled(FlagState.CLOSED))
             .order_by(*MOST_URGENT_FIRST)
             .with_for_update()
         )

@@ -17,18 +17,19 @@ from service.domain.values import Channel, MessageKind, MessageState
 from service.gateways.ports import Outgoing
 from service.pathway.dispatch import Dispatcher, Tempo
 from service.pathway.rounds import Composed
-from service.store.claims import Claim, expire_leases
+from service.store.claims import Claim, SendingClinic
 from service.store.clinics import Clinic
 from service.store.engine import Sessions
 from service.store.flags import Flag
 from service.store.messages import Message
+from service.store.outcomes import expire_leases
 from service.store.patients import Address
 from tests.doubles import RecordingGateway, RunningClock
 from tests.make import NOON, a_clinic
 from tests.pathway.make import a_message, an_address, stored
 
 
-def compose(claim: Claim, clinic: Clinic) -> Composed:
+def compose(claim: Claim, clinic: SendingClinic) -> Composed:
     text = f"{clinic.name}: {claim.wording}"
     assert clinic.sender is not None
     return Composed(Outgoing(claim.id, claim.channel, clinic.sender, claim.recipient, text), 1)

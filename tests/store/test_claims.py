@@ -11,15 +11,13 @@ from sqlalchemy.orm import Session
 from service.domain.values import Channel, Level, MessageKind, MessageState
 from service.store.claims import (
     Claim,
-    WrittenOutcome,
     claim,
-    expire_leases,
     past_their_window,
     skip_tips_of_the_flagged,
     what_is_due,
-    write_outcomes,
 )
 from service.store.engine import Sessions
+from service.store.outcomes import WrittenOutcome, expire_leases, write_outcomes
 from tests.make import NOON, a_clinic
 from tests.pathway.make import a_flag, a_message, a_patient_at, an_address, stored
 
@@ -28,7 +26,7 @@ LEASE = NOON + timedelta(seconds=60)
 
 
 def claim_checkins(db: Session, clinic_id: UUID, limit: int = 10) -> list[Claim]:
-    return claim(db, clinic_id, 1, limit, NOON, AHEAD, LEASE)
+    return claim(db, clinic_id, 1, Channel.SMS, limit, NOON, AHEAD, LEASE)
 
 
 def accepted(one: Claim, ref: str = "SM1") -> WrittenOutcome:
@@ -150,8 +148,10 @@ def test_a_tip_is_skipped_while_the_patient_must_be_called(sessions: Sessions) -
         tip = a_message(db, clinic, address, kind=MessageKind.TIP, patient_id=patient.id)
         other = a_message(db, clinic, an_address(db, clinic), kind=MessageKind.TIP)
     with sessions.begin() as db:
-        assert [one.id for one in claim(db, clinic.id, 2, 9, NOON, AHEAD, LEASE)] == [other.id]
-        assert skip_tips_of_the_flagged(db, clinic.id, NOON, AHEAD) == 1
+        assert [one.id for one in claim(db, clinic.id, 2, Channel.SMS, 9, NOON, AHEAD, LEASE)] == [
+            other.id
+        ]
+        assert skip_tips_of_the_flagged(db, NOON, AHEAD) == 1
     row = stored(sessions, tip.id)
     assert (row.state, row.reason) == (MessageState.SKIPPED, "the patient is to be called first")
 
@@ -205,5 +205,5 @@ def test_an_email_is_claimed_while_texts_must_wait(sessions: Sessions) -> None:
         mailbox = an_address(db, clinic, "ana@example.org", channel=Channel.EMAIL)
         email = a_message(db, clinic, mailbox, channel=Channel.EMAIL)
     with sessions.begin() as db:
-        claimed = claim(db, clinic.id, 1, 9, NOON, AHEAD, LEASE, (Channel.EMAIL,))
+        claimed = claim(db, clinic.id, 1, Channel.EMAIL, 9, NOON, AHEAD, LEASE)
     assert [one.id for one in claimed] == [email.id]
