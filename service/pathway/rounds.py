@@ -129,19 +129,29 @@ class _Taking:
         allowance = _Allowance(clinic, self._now)
         taken = 0
         for lane in lanes:
-            for channel in _channels(clinic):
-                taken += self._take(clinic, lane, channel, limit - taken, allowance)
+            taken += self._take(clinic, lane, limit - taken, allowance)
         if taken:
             claims.spend_allowance(self._db, clinic_id, allowance.free_at)
         return taken
 
-    def _take(
-        self, clinic: SendingClinic, lane: int, channel: Channel, most: int, allowance: _Allowance
+    def _take(self, clinic: SendingClinic, lane: int, most: int, allowance: _Allowance) -> int:
+        texts = allowance.texts_until(self._until) if clinic.sender else 0
+        if texts >= most:
+            return self._claim(clinic, lane, None, most, allowance)
+        if texts == 0 and clinic.sender:
+            self.found.look_by(allowance.free_at - self._pace.ahead)
+        # Emails do not wait for the sender's allowance.
+        taken = self._claim(clinic, lane, Channel.SMS, texts, allowance)
+        return taken + self._claim(clinic, lane, Channel.EMAIL, most - taken, allowance)
+
+    def _claim(
+        self,
+        clinic: SendingClinic,
+        lane: int,
+        channel: Channel | None,
+        most: int,
+        allowance: _Allowance,
     ) -> int:
-        if channel is Channel.SMS:
-            most = min(most, allowance.texts_until(self._until))
-            if most == 0:
-                self.found.look_by(allowance.free_at - self._pace.ahead)
         if most <= 0:
             return 0
         claimed = claims.claim(
@@ -166,9 +176,3 @@ class _Taking:
         if claim.channel is not Channel.SMS:
             return Ready(claim, claim.send_at, composed)
         return Ready(claim, allowance.start(claim.send_at, composed.segments), composed)
-
-
-def _channels(clinic: SendingClinic) -> list[Channel]:
-    """What a clinic can send on; what is planned for another channel waits until it can."""
-    senders = {Channel.SMS: clinic.sender, Channel.EMAIL: clinic.email_from}
-    return [channel for channel, sender in senders.items() if sender]

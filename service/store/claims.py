@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import (
+    Boolean,
     Column,
     ColumnElement,
     and_,
@@ -201,7 +202,7 @@ _READY = (
     .where(
         _message.clinic_id == bindparam("for_clinic"),
         _message.lane == bindparam("in_lane"),
-        _message.channel == bindparam("by_channel"),
+        or_(bindparam("by_any", type_=Boolean), _message.channel == bindparam("by_channel")),
         _DUE,
         _MAY_RECEIVE,
         or_(_message.kind != MessageKind.TIP, ~_PATIENT_IS_FLAGGED),
@@ -255,13 +256,15 @@ def claim(
     db: Session,
     clinic_id: UUID,
     lane: int,
-    channel: Channel,
+    channel: Channel | None,
     limit: int,
     now: datetime,
     ahead: timedelta,
     lease_until: datetime,
 ) -> list[Claim]:
     """Claim up to `limit` messages that are to go out by `now + ahead`, soonest first.
+
+    With `channel` None any will do.
 
     An opt-out locks the address row that this statement locks, so that no claim commits after it
     (`reliability.md` O1, O2). The caller commits before anything is sent.
@@ -272,6 +275,7 @@ def claim(
             "for_clinic": clinic_id,
             "in_lane": lane,
             "by_channel": channel,
+            "by_any": channel is None,
             "most": limit,
             "now": now,
             "until": now + ahead,
