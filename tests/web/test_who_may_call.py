@@ -79,7 +79,7 @@ def known(api, sessions) -> Known:
 
 def ask(client: TestClient, call: tuple[str, str], known: Known, **headers: str) -> Any:
     method, template = call
-    # A flag that is closed first lets the erasure go on to its end.
+    # The patient has an open flag, which would otherwise stop the erasure.
     query = "?force=true" if method == "DELETE" else ""
     return client.request(method, known.path(template) + query, json=CALLS[call], headers=headers)
 
