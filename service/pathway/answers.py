@@ -22,6 +22,7 @@ from service.store.messages import Message
 from service.store.replies import Reply
 
 NO_ANSWER = "none"
+SHARED_PHONE = "shared_phone"
 CONFIRM_WITHIN = timedelta(minutes=5)
 
 _USEFUL_FOR = timedelta(minutes=10)
@@ -64,7 +65,8 @@ def answer_key(
         # It may be a machine, which would answer again and again.
         return NO_ANSWER
     if who.patient is None and answer is not Answer.URGENT:
-        return "shared_phone" if who.known else NO_ANSWER
+        asked = who.last_question == SHARED_PHONE
+        return SHARED_PHONE if who.known and not asked else NO_ANSWER
     if answer is Answer.OK:
         if who.checkin is None:
             return Answer.THANKS.value

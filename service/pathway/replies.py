@@ -21,6 +21,7 @@ from service.pathway.flagging import Raised, raise_flag, waiting_flag
 from service.pathway.optouts import lock_address, opt_out, pause, reopen
 from service.pathway.questions import hear, waiting_at, when_to_act
 from service.pathway.rules import Rules
+from service.pathway.shared_phones import sort_out
 from service.store.clinics import Clinic
 from service.store.messages import Message
 from service.store.patients import Address, address_for
@@ -69,8 +70,11 @@ def receive(db: Session, clinic: Clinic, incoming: Incoming, rules: Rules) -> Re
         return None
     about = db.get(Message, incoming.about) if incoming.about else None
     who = who_wrote(db, address, incoming.received_at, about)
+    sorted_out = sort_out(db, who, reply, incoming.received_at)
+    if sorted_out is not None:
+        who = sorted_out.who
     _tie(reply, who)
-    reading = _read(db, reply, who, incoming, rules)
+    reading = _read(db, reply, who, incoming, rules, sorted_out.text if sorted_out else None)
     _note(reply, reading)
     if not _left_open(reading, who):
         settle_checkin(db, who, incoming.received_at)
@@ -144,8 +148,14 @@ def _tie(reply: Reply, who: Correspondent) -> None:
 
 
 def _read(
-    db: Session, reply: Reply, who: Correspondent, incoming: Incoming, rules: Rules
+    db: Session,
+    reply: Reply,
+    who: Correspondent,
+    incoming: Incoming,
+    rules: Rules,
+    waited: str | None,
 ) -> Reading:
+    """Read a reply with those just before it; `waited` is what a name has now given an owner."""
     around = circumstances(
         db,
         who,
@@ -156,10 +166,10 @@ def _read(
     earlier = [
         other.body
         for other in replies_since(db, who.address.id, incoming.received_at - JOINED)
-        if other.id != reply.id and other.body
+        if other.id != reply.id and other.body and waited is None
     ]
     try:
-        reading = rules.read_reply(incoming.body, around)
+        reading = rules.read_reply(incoming.body if waited is None else waited, around)
         # Letters answer our own question; they are no piece of the text before it.
         if earlier and not reading.signs:
             joined = "\n".join([*earlier, incoming.body])

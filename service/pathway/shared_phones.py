@@ -1,0 +1,99 @@
+"""Several patients on one number: a first name says who wrote, and what was written is theirs."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.pathway.answers import SHARED_PHONE
+from service.pathway.correspondents import Correspondent, as_patient
+from service.store.flags import Flag
+from service.store.patients import Patient
+from service.store.replies import Reply, replies_since
+
+_MOST_WORDS = 5
+"""A longer text says more than a name: it is read for what it says."""
+_ABOUT = frozenset(
+    [
+        "it",
+        "its",
+        "is",
+        "this",
+        "about",
+        "for",
+        "me",
+        "im",
+        "i",
+        "am",
+        "s",
+        "soy",
+        "es",
+        "de",
+        "para",
+        "sobre",
+    ]
+)
+"""What people put around a name; any other word is read as well."""
+_ASKED_WITHIN = timedelta(hours=72)
+
+
+@dataclass(frozen=True)
+class SortedOut:
+    """Who it turned out to be; `text` is all of theirs that waited for the name, to be read now."""
+
+    who: Correspondent
+    text: str
+
+
+def sort_out(db: Session, who: Correspondent, reply: Reply, now: datetime) -> SortedOut | None:
+    """Take a reply as the answer to "who is this about?"; None when it does not say.
+
+    What came from the number meanwhile, and its flags, become that patient's
+    (`clinical-protocol` D, "Shared phone").
+    """
+    if who.patient is not None or who.last_question != SHARED_PHONE:
+        return None
+    body = reply.body or ""
+    patient = _named_in(body, who.patients)
+    if patient is None:
+        return None
+    known = as_patient(db, who, patient, now)
+    before = [
+        other
+        for other in replies_since(db, who.address.id, now - _ASKED_WITHIN)
+        if other.patient_id is None and other.id != reply.id
+    ]
+    for other in before:
+        other.patient_id = patient.id
+        other.session_id = known.session.id if known.session else None
+    theirs = select(Flag).where(Flag.reply_id.in_([other.id for other in before]))
+    for flag in db.scalars(theirs.with_for_update()):
+        flag.patient_id = patient.id
+        flag.session_id = known.session.id if known.session else None
+    texts = [other.body for other in before if other.body]
+    if not texts or set(_words(body)) - set(_words(patient.first_name or "")) - _ABOUT:
+        texts.append(body)
+    return SortedOut(known, "\n".join(texts))
+
+
+def _named_in(text: str, patients: tuple[Patient, ...]) -> Patient | None:
+    """The one patient whose first name a short text holds."""
+    words = _words(text)
+    if not 0 < len(words) <= _MOST_WORDS:
+        return None
+    named = [
+        patient
+        for patient in patients
+        if patient.first_name and set(_words(patient.first_name)) <= set(words)
+    ]
+    return named[0] if len(named) == 1 else None
+
+
+def _words(text: str) -> list[str]:
+    plain = unicodedata.normalize("NFKD", text).casefold()
+    return re.findall(r"[^\W\d_]+", "".join(c for c in plain if not unicodedata.combining(c)))
