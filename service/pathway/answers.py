@@ -28,6 +28,12 @@ CONFIRM_WITHIN = timedelta(minutes=5)
 _USEFUL_FOR = timedelta(minutes=10)
 """An answer may go out at any hour, but only while the patient still waits (`reliability` T9)."""
 
+PAGE = "page"
+"""The provider of what was answered on one of our pages: it is answered on the screen."""
+
+_SENT_FROM_PAGES_TOO = frozenset({"emergency", "self_harm", "safety_check", "stop_serious"})
+"""What must not be lost with a closed page, or asks for an answer by message."""
+
 _WHOEVER_WRITES = frozenset(
     {
         Answer.EMERGENCY,
@@ -101,7 +107,8 @@ def plan_answer(
     """Plan the one text that answers a reply; return its key, or `none`.
 
     An address that has opted out gets nothing but the confirmation of its own request, and a
-    patient whose record staff have stopped gets nothing at all (`clinical-protocol` D).
+    patient whose record staff have stopped gets nothing at all (`clinical-protocol` D). Whoever
+    answered on a page reads the text there, and gets a message only where one is needed as well.
     """
     now = reply.received_at
     key = answer_key(
@@ -111,13 +118,24 @@ def plan_answer(
         is_open=rules.is_open(now, clinic.facts()),
         call_not_promised=call_not_promised,
     )
-    if who.patient is not None and not who.patient.in_care():
+    if key == NO_ANSWER:
         return NO_ANSWER
-    stopped = who.address.opted_out_at is not None
-    if key == NO_ANSWER or (stopped and not (just_opted_out and key in OPT_OUT_CONFIRMATIONS)):
+    may_go = _may_go(who, key, just_opted_out=just_opted_out)
+    on_screen = reply.provider == PAGE
+    if not may_go and not on_screen:
         return NO_ANSWER
-    plan_text(db, clinic, reply, who, key, reading.level, raised, rules, now)
+    message = plan_text(db, clinic, reply, who, key, reading.level, raised, rules, now)
+    if on_screen and not (may_go and key in _SENT_FROM_PAGES_TOO):
+        message.state, message.reason = MessageState.DELIVERED, "Shown on the patient's page."
+        message.sent_at = message.delivered_at = now
     return key
+
+
+def _may_go(who: Correspondent, key: str, *, just_opted_out: bool) -> bool:
+    if who.patient is not None and not who.patient.in_care():
+        return False
+    stopped = who.address.opted_out_at is not None
+    return not stopped or (just_opted_out and key in OPT_OUT_CONFIRMATIONS)
 
 
 def plan_text(
@@ -130,7 +148,7 @@ def plan_text(
     raised: Raised | None,
     rules: Rules,
     now: datetime,
-) -> None:
+) -> Message:
     """Plan the text `key` as an answer to a reply, to go out at once."""
     until = now + (CONFIRM_WITHIN if key in OPT_OUT_CONFIRMATIONS else _USEFUL_FOR)
     message = Message(
@@ -155,6 +173,7 @@ def plan_text(
         created_at=now,
     )
     db.add(message)
+    return message
 
 
 def _slots(

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from service.domain.emails import CHOICES, EmailBody, EmailLinks, load_emails, render_email
 from service.domain.protocol import load_protocol
-from service.domain.slots import region_slots, spoken_time
+from service.domain.slots import fill, region_slots, spoken_time
 from service.domain.values import Channel, Language, MessageKind
 from service.domain.wording import SmsBody, load_texts, sms_body
 from service.gateways.ports import Outgoing
@@ -63,6 +63,12 @@ def _filled(
 ) -> SmsBody:
     # A clinic's patients get the same few texts: each is filled and measured once.
     return sms_body(load_texts(version), wording, language, dict(slots))
+
+
+def words_of(worded: Worded, clinic: Named, zone: ZoneInfo) -> str:
+    """Return a text as a screen shows it: whole, with every accent. Raises as `text_of` does."""
+    wording = load_texts(worded.protocol_version).get(worded.wording, worded.language)
+    return fill(wording, _slots(worded, clinic, zone))
 
 
 def email_of(worded: Worded, clinic: Named, zone: ZoneInfo, links: EmailLinks) -> EmailBody:

@@ -12,7 +12,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from service.domain.triage.readings import Answer, Reading
+from service.domain.triage.readings import Answer, Circumstances, Reading
+from service.domain.triage.ticks import PageAnswer, read_spoken, with_ticks
 from service.domain.values import Channel, Level
 from service.pathway.answered import heed_writing, settle_checkin
 from service.pathway.answers import plan_answer
@@ -44,7 +45,8 @@ class Incoming:
 
     `provider_ref` is the provider's own id; the same one never counts twice. `media` holds
     references to photos and voice notes. `provider_confirms` is True when the provider answers an
-    opt-out itself, so that we must not. `about` is our message that it certainly answers.
+    opt-out itself, so that we must not. `about` is our message that it certainly answers. `page`
+    is what was ticked and written, when it came from a page; `body` holds the same as text.
     """
 
     channel: Channel
@@ -56,6 +58,7 @@ class Incoming:
     received_at: datetime
     provider_confirms: bool = False
     about: UUID | None = None
+    page: PageAnswer | None = None
 
 
 def receive(db: Session, clinic: Clinic, incoming: Incoming, rules: Rules) -> Reply | None:
@@ -169,7 +172,7 @@ def _read(
         if other.id != reply.id and other.body and waited is None
     ]
     try:
-        reading = rules.read_reply(incoming.body if waited is None else waited, around)
+        reading = _own_words(incoming, waited, around, rules)
         # Letters answer our own question; they are no piece of the text before it.
         if earlier and not reading.signs:
             joined = "\n".join([*earlier, incoming.body])
@@ -178,8 +181,18 @@ def _read(
         # A reply that cannot be read still needs a person (I4); its text must not reach the log.
         log.error("triage_failed", reply=str(reply.id), error=type(error).__name__)
         reading = _unreadable(incoming.body)
+    if incoming.page:
+        reading = with_ticks(reading, incoming.page, around)
     reading = _not_asked_twice(reading, who)
     return _with_what_we_know(reading, who, has_media=bool(incoming.media))
+
+
+def _own_words(
+    incoming: Incoming, waited: str | None, around: Circumstances, rules: Rules
+) -> Reading:
+    if incoming.page and waited is None:
+        return read_spoken(incoming.page, around, rules.read_reply)
+    return rules.read_reply(incoming.body if waited is None else waited, around)
 
 
 def _more_worrying(own: Reading, joined: Reading) -> Reading:
