@@ -55,6 +55,7 @@ from service.store.sandbox_clock import SEEN_EVERY, has_clock, join_clock, live_
 from service.store.secrets import Vault
 from service.web.deps import WebParts
 from service.web.mail_webhook import router as mail_routes
+from service.web.pages.check_in import router as check_in_pages
 from service.web.site import build_site
 from service.web.webhooks import TwilioWebhook
 from service.web.webhooks import router as webhook_routes
@@ -130,13 +131,15 @@ def twilio_account(settings: Settings) -> TwilioAccount | None:
 
 def site(parts: Parts, account: TwilioAccount | None, *more: APIRouter) -> FastAPI:
     """Return the web application with `more` routes; texts come in only with an account."""
-    web = WebParts(parts.engine, parts.sessions, parts.now, parts.settings.speed)
-    emails = mail_routes(parts.sessions, parts.vault, reply_rules(), parts.now)
+    settings, rules = parts.settings, reply_rules()
+    web = WebParts(parts.engine, parts.sessions, parts.now, settings.speed, settings.public_url)
+    emails = mail_routes(parts.sessions, parts.vault, rules, parts.now)
+    always = (emails, check_in_pages(parts.links, rules), *more)
     if account is None:
-        return build_site(web, emails, *more)
-    twilio = TwilioWebhook(account.sid, account.auth_token, parts.settings.public_url)
-    webhooks = webhook_routes(parts.sessions, twilio, reply_rules(), record_receipt, parts.now)
-    return build_site(web, webhooks, emails, *more)
+        return build_site(web, *always)
+    twilio = TwilioWebhook(account.sid, account.auth_token, settings.public_url)
+    webhooks = webhook_routes(parts.sessions, twilio, rules, record_receipt, parts.now)
+    return build_site(web, webhooks, *always)
 
 
 def worker(parts: Parts, account: TwilioAccount) -> Worker:

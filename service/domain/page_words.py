@@ -1,4 +1,4 @@
-"""The words of the patient's pages, in both languages: data of the protocol, checked when loaded."""
+"""The words of the patient's pages in both languages: protocol data, checked when loaded."""
 
 from __future__ import annotations
 

@@ -96,3 +96,18 @@ def replies_since(db: Session, address_id: UUID, since: datetime) -> list[Reply]
             .order_by(Reply.received_at, Reply.id)
         )
     )
+
+
+def replies_of_page(db: Session, ref: str) -> list[Reply]:
+    """Return what was written on one of our pages: its first answer, and what came after it."""
+    return list(
+        db.scalars(
+            select(Reply)
+            .where(
+                Reply.provider == "page",
+                (Reply.provider_ref == ref)
+                | Reply.provider_ref.startswith(f"{ref}:", autoescape=True),
+            )
+            .order_by(Reply.received_at, Reply.id)
+        )
+    )

@@ -30,6 +30,8 @@ class WebParts:
     now: Callable[[], datetime]
     speed: float = 1
     """Seconds of clinic time in a second; more than 1 only in the sandbox."""
+    public_url: str = "http://127.0.0.1:8000"
+    """What patients' browsers see; only under https are they asked to stay with it."""
 
 
 @dataclass(frozen=True)

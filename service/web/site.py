@@ -9,6 +9,9 @@ from service.web import health, metrics
 from service.web.api import flags, patients, sessions
 from service.web.deps import WebParts
 from service.web.errors import add_error_answers, described
+from service.web.headers import SecurityHeaders
+from service.web.pages.drawing import files as static_files
+from service.web.pages.errors import add_error_pages
 from service.web.requests import NamedRequests
 
 _LARGEST_BODY = 1024 * 1024
@@ -38,6 +41,9 @@ def build_site(parts: WebParts, *more: APIRouter) -> FastAPI:
     site.include_router(metrics.router)
     for router in more:
         site.include_router(router)
+    site.include_router(static_files())
     add_error_answers(site)
+    add_error_pages(site, parts.public_url)
+    site.add_middleware(SecurityHeaders, public_url=parts.public_url)
     site.add_middleware(NamedRequests)
     return site

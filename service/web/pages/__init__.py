@@ -1,0 +1,1 @@
+"""What patients see in a browser: pages behind signed links, which work without script."""

@@ -1,0 +1,97 @@
+"""How a page is drawn: its template, its words in the patient's language, its one style sheet."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from functools import cache, partial
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi.responses import FileResponse, HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from service.domain.files import templates_folder
+from service.domain.page_words import load_page_words
+from service.domain.protocol import CURRENT_VERSION
+from service.domain.values import Language
+from service.pathway.page_answers import Shown
+
+_FILES = {"aftercare.css": "text/css", "mark.svg": "image/svg+xml"}
+
+
+def draw(name: str, shown: Shown, *, status: int = 200, **values: Any) -> HTMLResponse:
+    """Return a page with the clinic's name and number on it."""
+    slots = {"clinic": shown.clinic, "phone": shown.phone}
+    return _drawn(
+        name, shown.language, shown.protocol_version, slots, status, values | {"shown": shown}
+    )
+
+
+def draw_error(request: Request, status: int) -> HTMLResponse:
+    """Return a page that says what to do next; nobody knows which clinic's it would be."""
+    return _drawn("error", preferred_language(request), CURRENT_VERSION, {}, status, {})
+
+
+def preferred_language(request: Request) -> Language:
+    """Return what the browser asks for first, of the languages that there are."""
+    asked = request.headers.get("Accept-Language", "").lower()
+    found = re.findall(r"\b(en|es)\b", asked)
+    return Language(found[0]) if found else Language.EN
+
+
+def files() -> APIRouter:
+    """Return the route of what pages are drawn with: the project's own files, and no others."""
+    routes = APIRouter(prefix="/static", include_in_schema=False)
+
+    @routes.get("/{name}")
+    def file(name: str) -> Response:
+        if name not in _FILES:
+            raise HTTPException(404)
+        # The address changes with the file, so that a browser may keep it.
+        kept = {"Cache-Control": "public, max-age=31536000, immutable"}
+        path = templates_folder() / "static" / name
+        return FileResponse(path, media_type=_FILES[name], headers=kept)
+
+    return routes
+
+
+def _drawn(
+    name: str,
+    language: Language,
+    version: int,
+    slots: dict[str, str],
+    status: int,
+    values: dict[str, Any],
+) -> HTMLResponse:
+    def say(key: str, **more: object) -> str:
+        known = slots | {slot: str(value) for slot, value in more.items()}
+        return load_page_words(version).say(key, language, known)
+
+    page = _templates().get_template(f"pages/{name}.html")
+    given = {"shown": None, "status": status} | values
+    return HTMLResponse(page.render(say=say, language=language.value, **given), status)
+
+
+def _versioned(name: str) -> str:
+    return f"/static/{name}?v={_digest(name)}"
+
+
+@cache
+def _digest(name: str) -> str:
+    return hashlib.sha256((templates_folder() / "static" / name).read_bytes()).hexdigest()[:12]
+
+
+@cache
+def _templates() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(templates_folder()),
+        autoescape=select_autoescape(),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.globals["static"] = _versioned
+    environment.filters["dialled"] = partial(re.sub, r"[^0-9+]", "")
+    return environment
