@@ -115,7 +115,10 @@ def _locked_address(db: Session, clinic: Clinic, incoming: Incoming) -> Address:
     except IntegrityError:
         # Somebody else added the same stranger in this moment; now it is there.
         address = address_for(db, *given)
-    return lock_address(db, address.id)
+    address = lock_address(db, address.id)
+    # Whoever writes from there can be written to there, whatever a provider said before.
+    address.landline_at = address.failing_since = address.failing_because = None
+    return address
 
 
 def _store_once(db: Session, clinic: Clinic, address: Address, incoming: Incoming) -> Reply | None:

@@ -19,6 +19,7 @@ from service.pathway.lateness import judge_again
 from service.pathway.links import Links
 from service.pathway.optouts import opt_out
 from service.pathway.receipts import record_receipt
+from service.pathway.replies import receive
 from service.store.engine import Sessions
 from service.store.flags import Flag
 from service.store.messages import Message
@@ -27,7 +28,15 @@ from service.store.sessions import TreatmentSession
 from tests.conftest import SECRET
 from tests.doubles import RecordingGateway, accepting
 from tests.make import NOON, a_clinic
-from tests.pathway.builders import a_message, a_patient, a_session
+from tests.pathway.builders import (
+    PHONE,
+    ROUTINE,
+    a_message,
+    a_patient,
+    a_session,
+    a_text,
+    rules_that_read,
+)
 
 LANDLINE = Refused(21614, "the provider refused it (code 21614)")
 DAY_4 = NOON + timedelta(hours=48)
@@ -244,3 +253,14 @@ def report_undelivered(
 ) -> None:
     with sessions.begin() as db:
         record_receipt(db, message_id, "SM1", status, 30006, now)
+
+
+def test_a_number_from_which_a_text_comes_is_no_landline(sessions: Sessions):
+    with sessions.begin() as db:
+        clinic = a_clinic(db)
+        number = address_for(db, clinic.id, Channel.SMS, PHONE, NOON)
+        number.landline_at = NOON
+
+        receive(db, clinic, a_text("7"), rules_that_read(ROUTINE))
+
+        assert number.may_receive()
