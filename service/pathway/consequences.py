@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 
 from service.domain.deadlines import flag_deadline
 from service.domain.outcomes import Effect
-from service.domain.values import FlagState, Level
+from service.domain.values import FlagState, Level, MessageKind
 from service.pathway.optouts import lock_address, opt_out
 from service.pathway.other_ways import email_instead, reroute
+from service.pathway.staff_tasks import CANNOT_RECEIVE, owe_calls
 from service.store import audit
 from service.store.clinics import Clinic
 from service.store.flags import Flag
@@ -47,16 +48,25 @@ def carry_out(db: Session, failed: Failed, effects: Set[Effect], now: datetime) 
         address.landline_at = now
         _note(db, failed, "landline_found", now)
         # All that is planned for it is decided now: nothing waits for a number that is dead.
-        for message in reroute(db, address, now):
-            _ask_for_a_call(db, _not_sent(message), max(now, message.send_at), now)
+        unheard = reroute(db, address, now)
+        owe_calls(db, unheard, CANNOT_RECEIVE, now)
+        for message in unheard:
+            if message.kind is MessageKind.SAFETY:
+                _ask_for_a_call(db, _not_sent(message), max(now, message.send_at), now)
     if Effect.MARK_FAILING in effects and address.failing_since is None:
         address.failing_since, address.failing_because = now, failed.reason
     if Effect.STOP_SENDER in effects:
         _stop_sender(db, failed, now)
     if Effect.EMAIL_INSTEAD in effects:
         email_instead(db, db.get_one(Message, failed.id), now)
-    if Effect.STAFF_TASK in effects:
+    if Effect.STAFF_TASK in effects and not _is_owed_after(effects, failed):
         _ask_for_a_call(db, failed, now, now)
+
+
+def _is_owed_after(effects: Set[Effect], failed: Failed) -> bool:
+    """An opt-out has made a phone task of every unanswered check-in, this one too."""
+    checks_in = failed.session_id is not None and failed.key.startswith("checkin_")
+    return Effect.RECORD_OPT_OUT in effects and checks_in
 
 
 def _not_sent(message: Message) -> Failed:

@@ -157,9 +157,8 @@ def test_without_email_day_2_and_day_4_are_phone_tasks_each_in_its_time(sessions
     texts_end_with(sessions, LANDLINE)
 
     day_2, day_4 = flags(sessions)
-    assert [day_2.categories, day_4.categories] == [["checkin_48h"], ["checkin_96h"]]
+    assert [day_2.categories, day_4.categories] == [["checkin_48h"], ["phone_96h"]]
     assert day_2.due_at < DAY_4 <= day_4.due_at
-    assert day_4.escalate_at == DAY_4
     assert rows(sessions, Channel.SMS) == {
         "checkin_48h": MessageState.REFUSED,
         "checkin_96h": MessageState.SKIPPED,
@@ -245,7 +244,7 @@ def test_who_said_stop_to_texts_is_phoned_and_not_written_to_another_way(session
     emails = texts_end_with(sessions, Refused(21610, "the provider refused it (code 21610)"))
 
     assert emails.sent == []
-    assert [flag.kind for flag in flags(sessions)] == ["undelivered"]
+    assert [flag.categories for flag in flags(sessions)] == [["phone_48h"]]
 
 
 def report_undelivered(

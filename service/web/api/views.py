@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from sqlalchemy.orm import Session
 
+from service.domain.emails import EmailLinks
 from service.domain.slots import MissingSlot
 from service.domain.values import (
     CallOutcome,
@@ -20,7 +21,7 @@ from service.domain.values import (
     MessageState,
     SessionState,
 )
-from service.pathway.composing import text_of
+from service.pathway.composing import email_of, text_of
 from service.store.clinics import Clinic
 from service.store.flags import Flag, calls_of_flags, flags_of_session
 from service.store.messages import Message, messages_of_session
@@ -173,11 +174,21 @@ def flag_view(db: Session, flag: Flag) -> FlagView:
     return FlagView.model_validate(flag).model_copy(update={"reply": words})
 
 
+# Who reads a preview must not answer, or end emails, in the patient's place.
+_NO_LINKS = EmailLinks(
+    unsubscribe="(the patient's own link)", check_in="(the patient's own link)", app="(a link)"
+)
+
+
 def _preview(message: Message, clinic: Clinic, zone: ZoneInfo) -> str | None:
-    """The text as it would go out now; None for an email, or when a blank cannot be filled yet."""
-    if message.channel is not Channel.SMS:
-        return None
+    """The words as they would go out now; None when a blank cannot be filled yet.
+
+    An email's subject stands above its text; its links are left out.
+    """
     try:
-        return text_of(message, clinic, zone).text
+        if message.channel is Channel.SMS:
+            return text_of(message, clinic, zone).text
+        email = email_of(message, clinic, zone, _NO_LINKS)
     except MissingSlot:
         return None
+    return f"{email.subject}\n\n{email.text}"
