@@ -61,7 +61,7 @@ from service.web.webhooks import TwilioWebhook
 from service.web.webhooks import router as webhook_routes
 from service.worker import Duty, Worker
 
-_SHORTEST_PAUSE = 0.2
+_SHORTEST_PAUSE = 0.5
 """Seconds between two looks of a duty, also where clinic time runs faster."""
 _SHORTEST_LOOK = 0.02
 
@@ -220,8 +220,23 @@ def _mail_duties(parts: Parts, rules: Rules) -> list[Duty]:
     return [Duty("emails", 15.0, lambda: look(parts.now()))]
 
 
+@dataclass(frozen=True)
+class PretendPlaces:
+    """Where the pretend providers listen, port 0 being any, and where they keep what they took.
+
+    Without a `folder` it is kept beside the database when that is a file, or else not at all.
+    """
+
+    host: str = "127.0.0.1"
+    phones_port: int = 0
+    mail_port: int = 0
+    folder: Path | None = None
+
+
 @contextmanager
-def pretend_network(parts: Parts) -> Iterator[tuple[Parts, TwilioAccount, APIRouter]]:
+def pretend_network(
+    parts: Parts, places: PretendPlaces | None = None
+) -> Iterator[tuple[Parts, TwilioAccount, APIRouter]]:
     """Run the pretend phones and mailbox; yield parts that email to it, the account, their pages.
 
     A mail server that the settings name is used in place of the pretend mailbox.
@@ -229,18 +244,18 @@ def pretend_network(parts: Parts) -> Iterator[tuple[Parts, TwilioAccount, APIRou
     """
     if parts.settings.mode == "live":
         raise NotInLive("The sandbox does not run in live mode.")
-    url = make_url(parts.settings.database_url)
-    beside = Path(url.database or "aftercare") if url.get_backend_name() == "sqlite" else None
+    places = places or PretendPlaces()
+    kept = _pretend_files(parts.settings, places.folder)
     network = PhoneNetwork(
         parts.now,
         inbound_url=f"{parts.settings.public_url}/webhooks/twilio/inbound",
-        journal=beside.with_suffix(".phones.jsonl") if beside else None,
+        journal=kept.with_suffix(".phones.jsonl") if kept else None,
         # Twilio's own answer to STOP would hide ours, which is what one wants to see here.
         opt_outs=OptOuts.OFF,
     )
-    mailbox = Mailbox(parts.now, journal=beside.with_suffix(".mails.jsonl") if beside else None)
-    network_url = network.start()
-    mailbox.start()
+    mailbox = Mailbox(parts.now, journal=kept.with_suffix(".mails.jsonl") if kept else None)
+    network_url = network.start(places.host, places.phones_port)
+    mailbox.start(places.host, places.mail_port)
     try:
         account = TwilioAccount(network.account, network.auth_token, network_url)
         to_mailbox = replace(parts.settings, smtp_url=parts.settings.smtp_url or mailbox.url)
@@ -250,6 +265,21 @@ def pretend_network(parts: Parts) -> Iterator[tuple[Parts, TwilioAccount, APIRou
     finally:
         mailbox.stop()
         network.stop()
+
+
+def _pretend_files(settings: Settings, folder: Path | None) -> Path | None:
+    """Return the path whose suffix is changed for each provider's file; None: nothing is kept."""
+    if folder is not None:
+        return folder / "sandbox"
+    url = make_url(settings.database_url)
+    return Path(url.database or "aftercare") if url.get_backend_name() == "sqlite" else None
+
+
+def pretend_site(pages: APIRouter) -> FastAPI:
+    """Return the pretend phones' and mailboxes' pages alone, where the service is elsewhere."""
+    application = FastAPI(openapi_url=None)
+    application.include_router(pages)
+    return application
 
 
 def reply_rules() -> Rules:

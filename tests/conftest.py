@@ -15,7 +15,7 @@ from service.store.schema import migrate
 from service.store.secrets import Vault
 from tests.postgres import postgres_server
 
-SECRET = "a secret that only the tests know, and long enough"
+SECRET = "a secret that only the tests know and that is long enough"
 
 
 @pytest.fixture(scope="session")

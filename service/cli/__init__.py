@@ -27,6 +27,7 @@ for command in (
     running.web,
     running.worker,
     running.serve,
+    running.sandbox,
     triage.triage,
 ):
     app.command()(command)

@@ -5,12 +5,22 @@ from __future__ import annotations
 import signal
 import threading
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from fastapi import FastAPI
 
-from service.app import Parts, at_speed, join, pretend_network, site, twilio_account
+from service.app import (
+    Parts,
+    PretendPlaces,
+    at_speed,
+    join,
+    pretend_network,
+    pretend_site,
+    site,
+    twilio_account,
+)
 from service.app import worker as make_worker
 from service.cli.opening import fail, open_parts
 from service.pathway import administration
@@ -84,6 +94,27 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     with pretend_network(parts) as (parts, pretend, pages):
         _welcome(parts)
         _serve_and_send(site(parts, pretend, pages), make_worker(parts, pretend), host, port)
+
+
+def sandbox(
+    host: Host = "127.0.0.1",
+    port: Port = 8010,
+    phones_port: Annotated[int, typer.Option(help="For AFTERCARE_TWILIO_API_URL.")] = 4010,
+    mail_port: Annotated[int, typer.Option(help="For AFTERCARE_SMTP_URL.")] = 4025,
+    folder: Annotated[Path | None, typer.Option(help="Where texts and emails are kept.")] = None,
+) -> None:
+    """Pretend phones and mailboxes with their pages, for `aftercare web` and workers elsewhere."""
+    parts = open_parts()
+    schema.migrate(parts.engine)
+    places = PretendPlaces(host, phones_port, mail_port, folder)
+    with pretend_network(at_speed(parts), places) as (parts, pretend, pages):
+        typer.echo(f"Pretend phones and mailboxes: http://{host}:{port}/sandbox", err=True)
+        typer.echo("`aftercare web` and `aftercare worker` reach them with:", err=True)
+        typer.echo(f"AFTERCARE_TWILIO_API_URL={pretend.api_url}")
+        typer.echo(f"AFTERCARE_TWILIO_ACCOUNT_SID={pretend.sid}")
+        typer.echo(f"AFTERCARE_TWILIO_AUTH_TOKEN={pretend.auth_token}")
+        typer.echo(f"AFTERCARE_SMTP_URL={parts.settings.smtp_url}")
+        _serve(pretend_site(pages), host, port)
 
 
 def _serve(application: FastAPI, host: str, port: int) -> None:

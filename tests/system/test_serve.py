@@ -2,68 +2,73 @@
 
 import os
 import re
-import socket
 import subprocess
 import sys
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
-ANA = "+12815550123"
+from service.sandbox.journal import read_journal
+from service.store.engine import Sessions
+from tests.system.house import free_port, until
+from tests.system.story import ANA, SPEED, Clinic, play_four_days, start_the_clock
+
+pytestmark = pytest.mark.slow
+CLINIC = "+12815550100"
 
 
-def until(condition, seconds: float = 20.0):
-    """Return what `condition` returns once it is true; fail when it does not become so."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.1)
-    pytest.fail("it did not happen in time")
-
-
-@pytest.fixture
-def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@pytest.fixture
-def serving(tmp_path: Path, port: int):
-    """`aftercare serve` in an empty folder, with nothing configured; yields its API key."""
+@contextmanager
+def serving(folder: Path, port: int, **settings: str) -> Iterator[str]:
+    """`aftercare serve` in `folder`, with nothing else configured; yields its API key."""
     process = subprocess.Popen(
         [sys.executable, "-m", "service", "serve", "--port", str(port)],
-        cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[2])},
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[2])} | settings,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
     )
     assert process.stdout is not None
-    yield process.stdout.readline().strip()
-    process.terminate()
-    ended = process.wait(timeout=20)
-    process.stdout.close()
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        process.terminate()
+        ended = process.wait(timeout=30)
+        process.stdout.close()
     assert ended in (0, -15)
 
 
-def test_a_newcomer_sees_the_whole_loop(serving: str, port: int):
-    with httpx.Client(
-        base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {serving}"}
-    ) as client:
+def is_up(client: httpx.Client) -> bool:
+    """Is it able to work?"""
+    try:
+        return client.get("/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
 
-        def is_up() -> bool:
-            try:
-                return client.get("/readyz").status_code == 200
-            except httpx.TransportError:
-                return False
 
-        until(is_up)
+def text_from(client: httpx.Client, phone: str, body: str) -> None:
+    """Write on a pretend phone, as the sandbox's page does."""
+    answered = client.post(
+        "/sandbox/phones",
+        data={"number": phone, "clinic": CLINIC, "body": body},
+        headers={"Sec-Fetch-Site": "same-origin"},
+    )
+    assert answered.status_code in (200, 303)
+
+
+def test_a_newcomer_sees_the_whole_loop(tmp_path: Path):
+    port = free_port()
+    with (
+        serving(tmp_path, port) as key,
+        httpx.Client(
+            base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {key}"}
+        ) as client,
+    ):
+        until(lambda: is_up(client))
         enrolled = client.post(
             "/api/v1/sessions",
             json={
@@ -75,12 +80,7 @@ def test_a_newcomer_sees_the_whole_loop(serving: str, port: int):
         assert enrolled.status_code == 201
 
         # A patient can write at any hour; the answer does not wait for the morning.
-        answered = client.post(
-            "/sandbox/phones",
-            data={"number": ANA, "clinic": "+12815550100", "body": "i cant breathe"},
-            headers={"Origin": f"http://127.0.0.1:{port}", "Sec-Fetch-Site": "same-origin"},
-        )
-        assert answered.status_code in (200, 303)
+        text_from(client, ANA, "i cant breathe")
 
         [flag] = until(lambda: client.get("/api/v1/flags").json())
         assert flag["level"] == "emergency"
@@ -91,3 +91,25 @@ def test_a_newcomer_sees_the_whole_loop(serving: str, port: int):
             )
         )
         assert len(re.findall("This could be an emergency", page)) == 1
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_four_days_in_one_process(sessions: Sessions, tmp_path: Path):
+    port = free_port()
+    clinic_now = start_the_clock(sessions, starting_up=5)
+    with (
+        serving(tmp_path, port, AFTERCARE_SPEED=str(SPEED)) as key,
+        httpx.Client(
+            base_url=f"http://127.0.0.1:{port}",
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=30,
+        ) as client,
+    ):
+        until(lambda: is_up(client), 40)
+        clinic = Clinic(
+            client,
+            lambda phone, body: text_from(client, phone, body),
+            lambda: list(read_journal(tmp_path / "aftercare.phones.jsonl")),
+        )
+
+        play_four_days(clinic, clinic_now)
