@@ -44,7 +44,6 @@ def test_a_worker_killed_in_a_burst_sends_nothing_twice_and_loses_nothing(
         worker = house.worker()
         until(lambda: tail.reaches(point), 60, look_every=0.002)  # noqa: B023
         house.kill(worker)
-        print("killed", tail.accepted, time.monotonic())
     worker = house.worker()
     until(lambda: still_to_send(sessions) == 0, 60)
     house.kill(worker)
