@@ -65,7 +65,10 @@ class SentMessage:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedMessage:
-    """A text a patient sent, as the provider's list shows it. `recipient` is the clinic."""
+    """A text a patient sent, as the provider's list shows it.
+
+    `recipient` is the number it was sent to, `service` the messaging service that number is of.
+    """
 
     ref: str
     sender: str
@@ -73,6 +76,7 @@ class ReceivedMessage:
     body: str
     num_media: int
     received_at: datetime
+    service: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

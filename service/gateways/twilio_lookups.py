@@ -136,4 +136,5 @@ def _as_received(text: MessageInstance) -> ReceivedMessage:
         body=text.body or "",
         num_media=int(text.num_media or 0),
         received_at=text.date_sent or text.date_created,
+        service=text.messaging_service_sid or None,
     )

@@ -32,14 +32,16 @@ def fetch_missed_texts(
     """
     with sessions.begin() as db:
         since = (bookmark(db, BOOKMARK) or now - FIRST_LOOK) - OVERLAP
-        numbers = [
+        written_to = {
             number
             for clinic in all_clinics(db)
-            for number in (clinic.inbound_number or clinic.sender,)
-            if number is not None and number.startswith("+")
-        ]
-    if not numbers:
+            if (number := clinic.inbound_number or clinic.sender)
+        }
+    if not written_to:
         return 0
+    # A messaging service has numbers that only the provider knows: then all texts are looked at.
+    known = all(number.startswith("+") for number in written_to)
+    numbers = sorted(written_to) if known else []
     found = 0
     try:
         for text in provider.received_since(since, numbers):
@@ -57,6 +59,8 @@ def fetch_missed_texts(
 
 def _store(db: Session, text: ReceivedMessage, rules: Rules) -> bool:
     clinic = clinic_written_to(db, text.recipient)
+    if clinic is None and text.service is not None:
+        clinic = clinic_written_to(db, text.service)
     if clinic is None:
         return False
     # The list tells how many photos there are, not where they lie.

@@ -1,8 +1,10 @@
 """A text whose webhook was lost is read all the same, and once."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+import pytest
 from sqlalchemy import func, select
 
 from service.app import reply_rules
@@ -30,7 +32,7 @@ class ListingProvider:
     ) -> Iterator[ReceivedMessage]:
         self.asked.append(since)
         for text in self.texts:
-            if text.received_at >= since and text.recipient in recipients:
+            if text.received_at >= since and (not recipients or text.recipient in recipients):
                 yield text
             if self.broken:
                 raise ProviderUnavailable
@@ -51,6 +53,32 @@ def test_a_lost_emergency_raises_its_flag_once(sessions):
     with sessions.begin() as db:
         assert db.scalars(select(Flag.level)).all() == [Level.EMERGENCY]
         assert db.scalar(select(func.count()).select_from(Reply)) == 1
+
+
+SERVICE = "MG" + "1" * 32
+
+
+@pytest.mark.parametrize("inbound_number", ["+12815550000", None])
+def test_texts_to_a_clinic_with_a_messaging_service_are_fetched_too(sessions, inbound_number):
+    with sessions.begin() as db:
+        a_clinic(db, sender=SERVICE, inbound_number=inbound_number)
+    through_it = replace(a_text(1, "i cant breathe"), service=SERVICE)
+    nobodys = replace(a_text(2, "hello"), recipient="+12815559999")
+
+    found = fetch_missed_texts(sessions, ListingProvider(through_it, nobodys), reply_rules(), NOON)
+
+    assert found == 1
+    with sessions.begin() as db:
+        assert db.scalars(select(Flag.level)).all() == [Level.EMERGENCY]
+
+
+def test_a_clinic_without_a_sender_asks_for_nothing(sessions):
+    with sessions.begin() as db:
+        a_clinic(db, sender=None)
+    provider = ListingProvider(a_text(1, "i cant breathe"))
+
+    assert fetch_missed_texts(sessions, provider, reply_rules(), NOON) == 0
+    assert provider.asked == []
 
 
 def test_a_provider_that_breaks_off_is_asked_for_the_same_time_again(sessions):
