@@ -90,6 +90,8 @@ class SmtpGateway:
         self._answer_seconds = answer_seconds
         self._trust = trust or ssl.create_default_context()
         self._threads = ThreadPoolExecutor(in_flight, thread_name_prefix="smtp")
+        self._away_until = 0.0
+        """On `time.monotonic()`'s scale: until then the server is left alone."""
 
     async def close(self) -> None:
         """Wait for the mails on the wire and let go of the threads."""
@@ -107,6 +109,9 @@ class SmtpGateway:
             return Refused(553, "the address cannot be written in an email")
         if _is_too_late(outgoing):
             return _TOO_LATE
+        if time.monotonic() < self._away_until:
+            # Each would wait as long as the last: texts need the places that they would take.
+            return _AWAY
         try:
             server = self._connected()
         except smtplib.SMTPNotSupportedError:
@@ -116,6 +121,7 @@ class SmtpGateway:
         except smtplib.SMTPResponseException as problem:
             return _refusal(problem.smtp_code, "the mail server did not let us in")
         except (OSError, smtplib.SMTPException) as problem:
+            self._away_until = time.monotonic() + PAUSE_AFTER_NO_CONNECTION
             why = f"no connection to the mail server ({type(problem).__name__})"
             return Refused(None, why, PAUSE_AFTER_NO_CONNECTION)
         try:
@@ -175,6 +181,7 @@ def message_id_of(outgoing: Outgoing) -> str:
     return f"<{outgoing.id}@{_address(sender).rpartition('@')[2]}>"
 
 
+_AWAY = Refused(None, "the mail server did not answer a moment ago", PAUSE_AFTER_NO_CONNECTION)
 _TOO_LATE = Refused(None, "its turn came too late to be sent safely", 0.0)
 
 

@@ -16,14 +16,10 @@ from service.domain.values import Channel, Language, MessageKind
 from service.domain.wording import SmsBody, load_texts, sms_body
 from service.gateways.ports import Outgoing
 from service.pathway.links import Links
-from service.pathway.rounds import Compose, Composed
+from service.pathway.rounds import Compose, Composed, NoWording
 from service.store.claims import Claim, SendingClinic
 
 _TIMES = ("callby", "when", "open")
-
-
-class NoWording(Exception):
-    """There is no approved form of this message for its channel, or nobody to send it from."""
 
 
 class Worded(typing.Protocol):
@@ -96,7 +92,7 @@ def composer(public_url: str, now: Callable[[], datetime], links: Links | None =
         if claim.channel is Channel.EMAIL:
             return Composed(_email(claim, clinic, zone, public_url, links), 0)
         if clinic.sender is None:
-            raise NoWording("the clinic has no number to send from")
+            raise NoWording("Not sent: the clinic has no number to send texts from.")
         body = text_of(claim, clinic, zone)
         return Composed(
             Outgoing(
@@ -119,9 +115,9 @@ def _email(
     claim: Claim, clinic: SendingClinic, zone: ZoneInfo, public_url: str, links: Links | None
 ) -> Outgoing:
     if clinic.email_from is None:
-        raise NoWording("the clinic has no address to send emails from")
+        raise NoWording("Not sent: the clinic has no address to send emails from.")
     if links is None:
-        raise NoWording("there are no links to put into emails")
+        raise NoWording("Not sent: there are no links to put into emails.")
     # Staff are told of flags as long as they work here: there is nothing to unsubscribe from.
     to_staff = claim.kind is MessageKind.NOTICE
     unsubscribe = None if to_staff else links.unsubscribe_url(claim.address_id)

@@ -224,7 +224,7 @@ class Dispatcher:
 
     async def _hand_over(self, ready: Ready, sent_by: float) -> Outcome:
         if ready.composed is None:
-            return Refused(None, f"its text could not be made ({ready.problem})")
+            return Refused(None, ready.problem or "it has no words")
         gateway = self._gateways.get(ready.claim.channel)
         if gateway is None:
             return Refused(None, f"no provider is set up for {ready.claim.channel.value}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -22,12 +22,15 @@ from service.store.clinics import Clinic, clinic_by_id, clinics_with_mailbox
 from service.store.engine import Sessions
 from service.store.messages import Message
 from service.store.patients import address_of, patients_at
-from service.store.replies import Reply
+from service.store.replies import Reply, replies_since
 from service.store.secrets import Vault
 
 PROVIDER = "email"
 _DOOR = "webhook/inbound-email"
 _ANSWERS = re.compile(r"^\s*(?:re|aw|rv|res|fwd?)\s*:", re.IGNORECASE)
+_AN_HOUR = timedelta(hours=1)
+_MOST_ANSWERED = 10
+"""Emails from one address within the hour that may be answered by themselves (RFC 3834)."""
 _LONGEST_BODY = 10_000
 """Characters; nobody writes more by hand, and the whole mail stays where it is."""
 _NO_ANSWER = Reading(
@@ -121,7 +124,7 @@ def take_email(db: Session, email: ReceivedEmail, rules: Rules, now: datetime) -
         received_at=now,
         about=answered.id if answered is not None else None,
     )
-    reply = receive(db, clinic, incoming, _rules_for(email, rules))
+    reply = receive(db, clinic, incoming, _rules_for(db, clinic, email, rules, now))
     if reply is not None and email.bounce is not None:
         _heed_bounce(db, clinic, email.bounce, now)
     return reply
@@ -135,17 +138,27 @@ def _body(email: ReceivedEmail, answered: Message | None) -> str:
     return words[:_LONGEST_BODY]
 
 
-def _rules_for(email: ReceivedEmail, rules: Rules) -> Rules:
+def _rules_for(
+    db: Session, clinic: Clinic, email: ReceivedEmail, rules: Rules, now: datetime
+) -> Rules:
     """Return the rules to read an email by: a machine's words, and ours quoted, tell nothing."""
     if email.automatic:
         return replace(rules, read_reply=lambda _text, _around: _NO_ANSWER)
-    if email.only_quotes:
 
-        def read_nothing(_text: str, around: Circumstances) -> Reading:
-            return rules.read_reply("", around)
+    def read(text: str, around: Circumstances) -> Reading:
+        reading = rules.read_reply("" if email.only_quotes else text, around)
+        return replace(reading, answer=Answer.NONE) if goes_on else reading
 
-        return replace(rules, read_reply=read_nothing)
-    return rules
+    goes_on = _writes_all_the_time(db, clinic, email.sender, now)
+    return replace(rules, read_reply=read)
+
+
+def _writes_all_the_time(db: Session, clinic: Clinic, sender: str, now: datetime) -> bool:
+    """Is it a machine that does not say so? It is read, but answering it would never end."""
+    address = address_of(db, clinic.id, Channel.EMAIL, sender)
+    if address is None:
+        return False
+    return len(replies_since(db, address.id, now - _AN_HOUR)) >= _MOST_ANSWERED
 
 
 def _message_answered(db: Session, email: ReceivedEmail) -> Message | None:

@@ -24,8 +24,12 @@ class Composed:
     segments: int
 
 
+class NoWording(Exception):
+    """There is nothing to send, or nobody to send it from; the clinic reads the message."""
+
+
 Compose = Callable[[Claim, SendingClinic], Composed]
-"""Fills a claimed message's wording. Raises when it cannot be worded."""
+"""Fills a claimed message's wording. Raises `NoWording`, or whatever else keeps it from that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +175,11 @@ class _Taking:
         """Word a claimed message and take its segments from the sender's allowance."""
         try:
             composed = self._compose(claim, clinic)
+        except NoWording as problem:
+            return Ready(claim, claim.send_at, None, str(problem))
         except Exception as problem:  # One that cannot be worded must not hold up the others.
-            return Ready(claim, claim.send_at, None, type(problem).__name__)
+            why = f"its text could not be made ({type(problem).__name__})"
+            return Ready(claim, claim.send_at, None, why)
         if claim.channel is not Channel.SMS:
             return Ready(claim, claim.send_at, composed)
         return Ready(claim, allowance.start(claim.send_at, composed.segments), composed)

@@ -2,8 +2,10 @@
 
 import asyncio
 import socket
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from uuid import UUID
 
@@ -212,3 +214,36 @@ def test_encryption_is_required_unless_said_otherwise(url, relay):
 def test_an_address_of_no_mail_server_is_refused(url):
     with pytest.raises(WrongMailAddress):
         relay_at(url)
+
+
+def test_a_mail_server_that_is_away_is_not_waited_for_again_by_each_email():
+    calls = 0
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+
+        def hang_up() -> None:
+            nonlocal calls
+            with suppress(OSError):
+                while True:
+                    caller, _ = listener.accept()
+                    calls += 1
+                    caller.close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        url = f"smtp://127.0.0.1:{listener.getsockname()[1]}"
+
+        async def one_after_the_other() -> list[Outcome]:
+            gateway = SmtpGateway(relay_at(url), lambda: NOON)
+            try:
+                return [await gateway.send(HELLO), await gateway.send(HELLO)]
+            finally:
+                await gateway.close()
+
+        outcomes = asyncio.run(one_after_the_other())
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+    assert calls == 1
+    assert all(isinstance(one, Refused) and one.retry_after for one in outcomes)

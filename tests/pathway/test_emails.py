@@ -157,4 +157,6 @@ def test_a_clinic_without_an_address_of_its_own_sends_no_email(
     send(sessions, relayed(mailbox))
 
     assert mailbox.mails() == []
-    assert stored(sessions, message_id).state is MessageState.REFUSED
+    row = stored(sessions, message_id)
+    assert row.state is MessageState.REFUSED
+    assert row.reason == "Not sent: the clinic has no address to send emails from."

@@ -160,6 +160,18 @@ def test_a_machines_mail_is_kept_but_is_no_answer_and_gets_none(sessions: Sessio
         assert answers(db) == []
 
 
+def test_two_machines_do_not_write_to_each_other_all_night(sessions: Sessions):
+    with sessions.begin() as db:
+        asked(db)
+
+        for count in range(12):
+            take_email(db, an_email("Thank you for your mail", ref=f"<a{count}@m>"), RULES, NOON)
+        take_email(db, an_email("i cant breathe", ref="<b@m>"), RULES, NOON)
+
+        assert len(answers(db)) <= 10
+        assert "emergency" in [flag.level for flag in db.scalars(select(Flag))]
+
+
 def test_a_photo_by_email_is_kept_as_a_reference_and_needs_a_person(sessions: Sessions):
     with sessions.begin() as db:
         asked(db)

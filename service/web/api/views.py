@@ -54,8 +54,8 @@ class MessageView(_View):
     delivered_at: datetime | None
     preview: str | None = Field(
         default=None,
-        description="The text as it would go out now; null for an email, or when a blank cannot "
-        "be filled yet.",
+        description="The words as they would go out now, an email's subject above its text and "
+        "its links left out; null when a blank cannot be filled yet.",
     )
 
 
