@@ -9,6 +9,10 @@ import typer
 
 bench_app = typer.Typer(no_args_is_help=True, help="The project's own benchmarks, as JSON.")
 
+DatabaseUrl = Annotated[
+    str | None, typer.Option(help="An empty database; a new SQLite file if absent.")
+]
+
 
 @bench_app.callback()
 def bench() -> None:
@@ -19,10 +23,68 @@ def bench() -> None:
 def dispatch_command(
     messages: Annotated[int, typer.Option(min=1)] = 5000,
     latency_ms: Annotated[float, typer.Option(min=0, help="The provider's answer time.")] = 0.0,
-    database_url: Annotated[str | None, typer.Option(help="Empty; else a new SQLite file.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that share 100 slots.")] = 1,
+    database_url: DatabaseUrl = None,
 ) -> None:
     """Send messages through the database, beside the same HTTP client without one."""
     from service.bench.dispatch import run
 
-    figures = run(messages=messages, latency=latency_ms / 1000, database_url=database_url)
+    _print(
+        run(
+            messages=messages,
+            latency=latency_ms / 1000,
+            workers=workers,
+            database_url=database_url,
+        )
+    )
+
+
+@bench_app.command("lateness")
+def lateness_command(
+    messages: Annotated[int, typer.Option(min=10)] = 1000,
+    rate: Annotated[float, typer.Option(min=1, help="Messages due a second.")] = 100.0,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Plan messages at a steady rate and say how late each is handed over."""
+    from service.bench.lateness import run
+
+    _print(run(messages=messages, rate=rate, database_url=database_url))
+
+
+@bench_app.command("claim")
+def claim_command(
+    future_rows: Annotated[int, typer.Option(min=0)] = 10_000,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Claim, and look in vain, with so many messages planned for later."""
+    from service.bench.claim import run
+
+    _print(run(future_rows=future_rows, database_url=database_url))
+
+
+@bench_app.command("enrol")
+def enrol_command(
+    enrolments: Annotated[int, typer.Option(min=1)] = 1000,
+    in_flight: Annotated[int, typer.Option(min=1)] = 16,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Enrol patients at one web process, over HTTP."""
+    from service.bench.enrol import run
+
+    _print(run(enrolments=enrolments, in_flight=in_flight, database_url=database_url))
+
+
+@bench_app.command("inbound")
+def inbound_command(
+    replies: Annotated[int, typer.Option(min=1)] = 2000,
+    in_flight: Annotated[int, typer.Option(min=1)] = 16,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Post signed replies to one web process, beside a handler that only reads the body."""
+    from service.bench.inbound import run
+
+    _print(run(replies=replies, in_flight=in_flight, database_url=database_url))
+
+
+def _print(figures: dict[str, object]) -> None:
     typer.echo(json.dumps(figures))
