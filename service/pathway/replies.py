@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from service.domain.triage.keywords import keyword_of
 from service.domain.triage.readings import Answer, Circumstances, Reading
 from service.domain.triage.ticks import PageAnswer, read_spoken, with_ticks
 from service.domain.values import Channel, Level
@@ -32,10 +33,6 @@ __all__ = ["Incoming", "Rules", "receive"]
 
 log = structlog.get_logger(__name__)
 
-_STOP_WORDS = frozenset(
-    ["STOP", "STOPALL", "UNSUBSCRIBE", "END", "QUIT", "REVOKE", "OPTOUT", "CANCEL", "ALTO", "PARAR"]
-)
-"""Obeyed even when triage fails (`reliability` O3)."""
 _CLARIFIES = (Answer.CLARIFY, Answer.CLARIFY_SIGNS)
 
 
@@ -238,7 +235,8 @@ def _risen(reading: Reading, level: Level, answer: Answer) -> Reading:
 
 
 def _unreadable(body: str) -> Reading:
-    stops = body.strip(" .!\n").upper() in _STOP_WORDS
+    # A plain STOP is obeyed even when triage fails (`reliability` O3).
+    stops = keyword_of(body) == "stop"
     return Reading(
         level=Level.ROUTINE,
         categories=("unclear",),

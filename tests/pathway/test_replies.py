@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -172,13 +173,14 @@ def test_a_reply_that_triage_cannot_read_goes_to_a_person(sessions: Sessions) ->
         assert (the_flag(db).level, the_flag(db).categories) == (Level.ROUTINE, ["unclear"])
 
 
-def test_a_plain_stop_is_obeyed_even_when_triage_fails(sessions: Sessions) -> None:
+@pytest.mark.parametrize("word", ["Stop.", "ALTO", "basta!", "no más textos", "please stop"])
+def test_a_plain_stop_is_obeyed_even_when_triage_fails(sessions: Sessions, word: str) -> None:
     def fails(text: str, around: Circumstances) -> Reading:
         raise RuntimeError("broken rule file")
 
     with sessions.begin() as db:
         clinic = a_clinic(db)
-        receive(db, clinic, a_text("Stop."), rules_that_read(fails))
+        receive(db, clinic, a_text(word), rules_that_read(fails))
 
         assert db.scalars(select(Address)).one().opted_out_at == NOON
 

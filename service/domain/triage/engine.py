@@ -30,7 +30,7 @@ def read_reply(text: str, circumstances: Circumstances, rules: Rules | None = No
 
 def _read(text: str, circumstances: Circumstances, rules: Rules) -> Reading:
     scene = scene_of(text, rules)
-    keyword = keyword_of(scene.words)
+    keyword = keyword_of(text)
     if keyword in ("help", "start"):
         return _steering(keyword, rules.version)
     letters = lettered.letters_of(scene.words) if circumstances.signs_open else ()

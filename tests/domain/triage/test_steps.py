@@ -6,7 +6,6 @@ from service.domain.triage import Answer, Circumstances, load_rules, read_reply
 from service.domain.triage.clauses import layout_of
 from service.domain.triage.cues import scene_of
 from service.domain.triage.judge import denied, hypothetical, over
-from service.domain.triage.keywords import keyword_of
 from service.domain.triage.lexicon import spanish_sound
 from service.domain.triage.normalise import words_of
 from service.domain.triage.numbers import score_of
@@ -134,18 +133,6 @@ def test_a_number_out_of_the_blue_needs_a_pain_word():
 )  # fmt: skip
 def test_only_letters_alone_are_signs(text, letters):
     assert letters_of(words_of(text, {})) == letters
-
-
-@pytest.mark.parametrize(
-    ("text", "keyword"),
-    [
-        ("STOP.", "stop"), ("s t o p", "stop"), ("Stop please", "stop"), ("ALTO", "stop"),
-        ("stop by tomorrow?", None), ("help", "help"), ("help me", None), ("start", "start"),
-        ("yes", None),
-    ],
-)  # fmt: skip
-def test_a_keyword_is_the_whole_message(text, keyword):
-    assert keyword_of(words_of(text, {})) == keyword
 
 
 def ask(text, **more):
