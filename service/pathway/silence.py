@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, exists, or_, select
+from sqlalchemy import Select, and_, exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from service.domain.deadlines import flag_deadline, next_opening
@@ -20,24 +20,39 @@ from service.store.patients import Patient
 WAIT = timedelta(hours=24)
 """After the last nudge (`clinical-protocol` A, `no_reply_task`)."""
 _LAST_NUDGE = "nudge_96h"
+_LAST_CHECKIN = "checkin_96h"
 _LOOK_BACK = timedelta(days=7)
 """A worker that was away for longer leaves older silences as they are."""
 
 NO_ANSWER = "no_answer"
+_SENT = (MessageState.ACCEPTED, MessageState.DELIVERED, MessageState.UNKNOWN)
 _NOT_SENT = (MessageState.PLANNED, MessageState.CLAIMED, MessageState.CANCELLED)
 
 
 def raise_silences(sessions: Sessions, now: datetime, *, limit: int = 100) -> int:
     """Raise a phone task for each session whose last nudge stayed unanswered; return how many."""
     with sessions.begin() as db:
-        nudges = db.scalars(_unanswered(now, limit)).all()
-        for nudge in nudges:
-            _raise(db, nudge, now)
-        return len(nudges)
+        # A question that went by text and by email is one silence.
+        silences = {last.session_id: last for last in db.scalars(_unanswered(now, limit))}
+        for last in silences.values():
+            _raise(db, last, now)
+        return len(silences)
 
 
 def _unanswered(now: datetime, limit: int) -> Select[Message]:
-    """The last nudges that went out, or should have, a day ago, with no answer and no task yet."""
+    """What last asked a day ago, or should have, with no answer and no task yet.
+
+    That is the last nudge; a patient who gets emails alone has none, so the last check-in stands
+    for it, a day longer.
+    """
+    nudge = aliased(Message)
+    nudged = exists().where(nudge.session_id == Message.session_id, nudge.key == _LAST_NUDGE)
+    alone = and_(
+        Message.key == _LAST_CHECKIN,
+        Message.state.in_(_SENT),
+        Message.send_at <= now - 2 * WAIT,
+        ~nudged,
+    )
     checkin = aliased(Message)
     answered = exists().where(
         checkin.session_id == Message.session_id,
@@ -49,13 +64,13 @@ def _unanswered(now: datetime, limit: int) -> Select[Message]:
         Patient.id == Message.patient_id,
         or_(Patient.stopped_at.is_not(None), Patient.erased_at.is_not(None)),
     )
-    known = exists().where(Flag.message_id == Message.id, Flag.kind == NO_ANSWER)
+    known = exists().where(Flag.session_id == Message.session_id, Flag.kind == NO_ANSWER)
     return (
         select(Message)
         .where(
             Message.kind == spelled(MessageKind.CHECKIN),
             Message.answered_at.is_(None),
-            Message.key == _LAST_NUDGE,
+            or_(Message.key == _LAST_NUDGE, alone),
             Message.send_at <= now - WAIT,
             Message.send_at > now - WAIT - _LOOK_BACK,
             Message.state.not_in(_NOT_SENT),

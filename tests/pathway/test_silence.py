@@ -5,10 +5,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from service.domain.values import HeatIcePlan, MessageState, SessionState, TriggerPoints
+from service.domain.values import Channel, HeatIcePlan, MessageState, SessionState, TriggerPoints
 from service.pathway.silence import raise_silences
+from service.store.clinics import Clinic
 from service.store.flags import Flag
 from service.store.messages import Message
+from service.store.patients import Address
 from service.store.sessions import TreatmentSession
 from tests.make import NOON, a_clinic
 from tests.pathway.make import a_message, a_patient_at, an_address
@@ -74,4 +76,30 @@ def test_a_cancelled_nudge_asks_nobody_to_phone(sessions, nudged):
         nudge = db.scalars(select(Message).where(Message.key == "nudge_96h")).one()
         nudge.state, nudge.reason = MessageState.CANCELLED, "A newer session took over."
 
+    assert raise_silences(sessions, NOON + A_DAY) == 0
+
+
+def test_a_patient_who_gets_emails_alone_is_phoned_two_days_after_the_last_question(
+    sessions, nudged
+):
+    with sessions.begin() as db:
+        db.delete(db.scalars(select(Message).where(Message.key == "nudge_96h")).one())
+        db.scalars(select(Message)).one().channel = Channel.EMAIL
+    asked_at = NOON - A_DAY
+
+    assert raise_silences(sessions, asked_at + A_DAY) == 0
+    assert raise_silences(sessions, asked_at + 2 * A_DAY) == 1
+    assert raise_silences(sessions, asked_at + 3 * A_DAY) == 0
+
+
+def test_a_nudge_that_went_by_email_instead_of_by_text_is_one_silence(sessions, nudged):
+    with sessions.begin() as db:
+        text = db.scalars(select(Message).where(Message.key == "nudge_96h")).one()
+        text.state, text.reason = MessageState.REFUSED, "This number is a landline."
+        clinic, address = db.get_one(Clinic, text.clinic_id), db.get_one(Address, text.address_id)
+        about = {"patient_id": text.patient_id, "session_id": text.session_id}
+        went = {"state": MessageState.ACCEPTED, "reason": "taken", "channel": Channel.EMAIL}
+        a_message(db, clinic, address, key="nudge_96h", send_at=NOON, **about, **went)
+
+    assert raise_silences(sessions, NOON + A_DAY) == 1
     assert raise_silences(sessions, NOON + A_DAY) == 0
