@@ -56,6 +56,8 @@ from service.store.secrets import Vault
 from service.web.deps import WebParts
 from service.web.mail_webhook import router as mail_routes
 from service.web.pages.check_in import router as check_in_pages
+from service.web.pages.patient import router as patient_pages
+from service.web.pages.unsubscribe import router as unsubscribe_pages
 from service.web.site import build_site
 from service.web.webhooks import TwilioWebhook
 from service.web.webhooks import router as webhook_routes
@@ -134,7 +136,12 @@ def site(parts: Parts, account: TwilioAccount | None, *more: APIRouter) -> FastA
     settings, rules = parts.settings, reply_rules()
     web = WebParts(parts.engine, parts.sessions, parts.now, settings.speed, settings.public_url)
     emails = mail_routes(parts.sessions, parts.vault, rules, parts.now)
-    always = (emails, check_in_pages(parts.links, rules), *more)
+    pages = (
+        check_in_pages(parts.links, rules),
+        unsubscribe_pages(parts.links),
+        patient_pages(parts.links, rules),
+    )
+    always = (emails, *pages, *more)
     if account is None:
         return build_site(web, *always)
     twilio = TwilioWebhook(account.sid, account.auth_token, settings.public_url)

@@ -34,7 +34,11 @@ class Links:
 
     def check_in_url(self, message_id: UUID) -> str:
         """Return the page on which this check-in is answered."""
-        return f"{self._public_url}/c/{self._token(_CHECK_IN, message_id)}"
+        return self._public_url + self.check_in_path(message_id)
+
+    def check_in_path(self, message_id: UUID) -> str:
+        """Return the same as one of our own pages links to it."""
+        return f"/c/{self._token(_CHECK_IN, message_id)}"
 
     def unsubscribe_url(self, address_id: UUID) -> str:
         """Return where one request ends all messages to this address (RFC 8058)."""

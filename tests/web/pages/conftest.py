@@ -18,6 +18,8 @@ from service.store.engine import Sessions
 from service.store.patients import Consent
 from service.web.deps import WebParts
 from service.web.pages.check_in import router as check_in_pages
+from service.web.pages.patient import router as patient_pages
+from service.web.pages.unsubscribe import router as unsubscribe_pages
 from service.web.site import build_site
 from tests.conftest import SECRET
 from tests.make import NOON, a_clinic
@@ -72,7 +74,13 @@ def clock() -> Moment:
 def browser(engine: Engine, sessions: Sessions, clock: Moment) -> Iterator[TestClient]:
     """A browser that follows where it is sent, as every browser does."""
     web = WebParts(engine, sessions, clock, public_url="https://care.example")
-    site = build_site(web, check_in_pages(LINKS, reply_rules()))
+    rules = reply_rules()
+    pages = (
+        check_in_pages(LINKS, rules),
+        unsubscribe_pages(LINKS),
+        patient_pages(LINKS, rules),
+    )
+    site = build_site(web, *pages)
     with TestClient(site, raise_server_exceptions=False) as client:
         yield client
 
