@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -15,6 +16,7 @@ from service.gateways.smtp_email import relay_at
 from service.store.secrets import SHORTEST_SECRET
 
 MODES = ("sandbox", "live")
+_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 _SMTP_EXAMPLE = "smtp://user:password@mail.example:587"
 _IMAP_EXAMPLE = "imaps://user:password@mail.example/INBOX"
 
@@ -81,8 +83,7 @@ def unsafe_for_live(settings: Settings) -> list[str]:
     problems = []
     if settings.mode != "live":
         problems.append("AFTERCARE_MODE is `sandbox`: set it to `live`.")
-    if not settings.public_url.startswith("https://"):
-        problems.append("AFTERCARE_PUBLIC_URL must begin with https://, as Twilio sees it.")
+    problems += _unsafe_addresses(settings)
     if not settings.secret_keys:
         problems.append(
             "AFTERCARE_SECRET_KEYS is missing: patients' data is sealed with it. "
@@ -100,6 +101,25 @@ def unsafe_for_live(settings: Settings) -> list[str]:
         problems.append("AFTERCARE_SMTP_URL is missing: email cannot be sent.")
     if not settings.imap_url:
         problems.append("AFTERCARE_IMAP_URL is missing: answers by email would not be read.")
+    return problems
+
+
+def _unsafe_addresses(settings: Settings) -> list[str]:
+    """Return what would let others read along, or Twilio and patients find nobody."""
+    problems = []
+    public = urlsplit(settings.public_url)
+    if public.scheme != "https":
+        problems.append("AFTERCARE_PUBLIC_URL must begin with https://, as Twilio sees it.")
+    if not public.hostname or public.path or public.query:
+        problems.append("AFTERCARE_PUBLIC_URL must be a host alone, as https://care.example.")
+    elif public.scheme == "https" and public.hostname in _THIS_MACHINE:
+        problems.append("AFTERCARE_PUBLIC_URL is this machine: give the address that patients see.")
+    relay = relay_at(settings.smtp_url) if settings.smtp_url else None
+    if relay and relay.tls == "none" and relay.host not in _THIS_MACHINE:
+        problems.append("AFTERCARE_SMTP_URL sends in the clear: remove `starttls=no`.")
+    mailbox = mailbox_at(settings.imap_url) if settings.imap_url else None
+    if mailbox and mailbox.tls == "none" and mailbox.host not in _THIS_MACHINE:
+        problems.append("AFTERCARE_IMAP_URL reads in the clear: remove `starttls=no`.")
     return problems
 
 

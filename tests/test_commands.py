@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from service.domain.triage.rules import DATA
+from tests.test_settings import LIVE
 
 
 @pytest.fixture
@@ -170,3 +171,40 @@ def test_rules_that_are_not_there_are_named(aftercare, tmp_path: Path, wrong: st
     assert result.returncode == 1
     assert result.stderr.startswith(f"{wrong}: ")
     assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_check_is_content_once_everything_is_there(aftercare):
+    before = aftercare("check", **LIVE)
+    aftercare("migrate", **LIVE)
+
+    after = aftercare("check", **LIVE)
+
+    assert before.returncode == 1
+    assert "There is no database yet" in before.stdout
+    assert (after.returncode, after.stdout.splitlines()[-1][:19]) == (0, "Nothing is missing:")
+
+
+def test_check_tells_of_a_database_that_does_not_answer(aftercare):
+    nobody = LIVE | {"AFTERCARE_DATABASE_URL": "postgresql://care:canary@127.0.0.1:9/care"}
+
+    result = aftercare("check", **nobody)
+
+    assert result.returncode == 1
+    assert result.stdout.count("does not answer") == 1
+    assert "canary" not in result.stdout + result.stderr
+
+
+def test_a_wrong_setting_is_one_of_the_things_to_mend(aftercare):
+    result = aftercare("check", AFTERCARE_SPEED="soon")
+
+    assert result.returncode == 1
+    assert "  - AFTERCARE_SPEED" in result.stdout
+
+
+@pytest.mark.parametrize("command", ["web", "worker", "serve"])
+def test_live_does_not_start_on_what_is_unsafe(aftercare, tmp_path: Path, command: str):
+    result = aftercare(command, **(LIVE | {"AFTERCARE_PUBLIC_URL": "http://care.example"}))
+
+    assert result.returncode == 1
+    assert "AFTERCARE_PUBLIC_URL" in result.stderr
+    assert not (tmp_path / "aftercare.db").exists()

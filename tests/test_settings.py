@@ -79,3 +79,21 @@ def test_the_readme_lists_every_setting():
     readme = (Path(__file__).parents[1] / "README.md").read_text()
 
     assert [name for name in NAMES if name not in readme] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("AFTERCARE_PUBLIC_URL", "http://care.example", "https://"),
+        ("AFTERCARE_PUBLIC_URL", "https://care.example/aftercare", "host alone"),
+        ("AFTERCARE_PUBLIC_URL", "https://localhost:8443", "patients see"),
+        ("AFTERCARE_SMTP_URL", "smtp://mail.example:587?starttls=no", "in the clear"),
+        ("AFTERCARE_IMAP_URL", "imap://care:secret@mail.example?starttls=no", "in the clear"),
+    ],
+)
+def test_an_address_that_others_could_read_along_is_unsafe(name: str, value: str, said: str):
+    (problem,) = unsafe_for_live(read_settings(LIVE | {name: value}))
+
+    assert problem.startswith(name)
+    assert said in problem
+    assert "secret" not in problem

@@ -1,4 +1,4 @@
-"""Commands that run the service, make its database ready, or say what stands in the way."""
+"""Commands that run the service, and make its database ready."""
 
 from __future__ import annotations
 
@@ -22,12 +22,11 @@ from service.app import (
     twilio_account,
 )
 from service.app import worker as make_worker
+from service.cli.checking import refuse_unsafe
 from service.cli.opening import fail, open_parts
 from service.pathway import administration
-from service.pathway.inbound_mail import inbound_url
-from service.settings import read_settings, unsafe_for_live
+from service.settings import read_settings
 from service.store import clinics, schema
-from service.store.secrets import Vault
 from service.worker import Worker
 
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
@@ -40,25 +39,10 @@ def migrate() -> None:
     typer.echo("The database is at the current version.", err=True)
 
 
-def check() -> None:
-    """Say what is missing or unsafe for sending to real patients; exit 1 if anything is."""
-    settings = read_settings()
-    if settings.secret_keys:
-        door = inbound_url(settings.public_url, Vault(settings.secret_keys))
-        typer.echo(f"A mail relay may post answers to this address, which is a secret:\n  {door}")
-    problems = unsafe_for_live(settings)
-    if not problems:
-        typer.echo("Nothing is missing: the configuration is ready for live use.")
-        return
-    typer.echo("Not ready for live use:")
-    for problem in problems:
-        typer.echo(f"  - {problem}")
-    raise typer.Exit(1)
-
-
 def web(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     """Serve the API and the webhooks until stopped; `aftercare worker` does the sending."""
     parts = open_parts()
+    refuse_unsafe(parts.settings)
     schema.migrate(parts.engine)
     parts = at_speed(parts)
     typer.echo(f"Aftercare answers at http://{host}:{port}/api/v1 (Ctrl+C stops it).", err=True)
@@ -68,6 +52,7 @@ def web(host: Host = "127.0.0.1", port: Port = 8000) -> None:
 def worker() -> None:
     """Send what is due until stopped; any number may run on one database."""
     parts = open_parts()
+    refuse_unsafe(parts.settings)
     account = twilio_account(parts.settings)
     if account is None:
         fail("AFTERCARE_TWILIO_ACCOUNT_SID and AFTERCARE_TWILIO_AUTH_TOKEN are missing.")
@@ -82,6 +67,7 @@ def worker() -> None:
 def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     """Migrate, then web and worker in one process; without a provider, the sandbox."""
     settings = read_settings()
+    refuse_unsafe(settings)
     if settings.mode == "sandbox":
         settings = replace(settings, public_url=f"http://{host}:{port}")
     parts = join(settings)
