@@ -23,7 +23,7 @@ T = TypeVar("T")
 _ROOT = Path(__file__).parents[2]
 
 
-def until(condition: Callable[[], T], seconds: float = 20.0, look_every: float = 0.05) -> T:
+def until(condition: Callable[[], T], seconds: float = 20.0, look_every: float = 0.1) -> T:
     """Return what `condition` returns once it is true; fail when it does not become so."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

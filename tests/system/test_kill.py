@@ -66,7 +66,7 @@ def let_the_night_pass(house: House, sessions: Sessions) -> float:
     house.control("POST", "habits", step=None, callbacks=False)
     began = time.monotonic()
     worker = house.worker()
-    until(lambda: unsettled(sessions) == 0, 90)
+    until(lambda: unsettled(sessions) == 0, 240)
     seconds = time.monotonic() - began
     assert house.stop(worker) == 0
     return round(seconds, 1)
