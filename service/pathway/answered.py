@@ -18,7 +18,7 @@ from service.domain.replanning import (
     cancelled_by_answer,
     move_tip_after_answer,
 )
-from service.domain.values import MessageKind, MessageState, PlannedMessage
+from service.domain.values import MessageKind, MessageState
 from service.pathway.correspondents import Correspondent
 from service.store.clinics import Clinic
 from service.store.messages import Message, end_all
@@ -63,7 +63,7 @@ def heed_writing(db: Session, clinic: Clinic, who: Correspondent, now: datetime)
         if tip.kind is not MessageKind.TIP:
             continue
         match move_tip_after_answer(
-            _as_planned(tip), now, protocol=protocol, zone=zone, clinic=facts
+            tip.as_planned(), now, protocol=protocol, zone=zone, clinic=facts
         ):
             case Moved(send_at, send_before, reason):
                 tip.send_at, tip.send_before, tip.reason = send_at, send_before, reason
@@ -86,17 +86,3 @@ def _locked(db: Session, session_id: UUID, keys: Iterable[str]) -> list[Message]
 
 def _planned(messages: Iterable[Message]) -> list[Message]:
     return [message for message in messages if message.state is MessageState.PLANNED]
-
-
-def _as_planned(row: Message) -> PlannedMessage:
-    return PlannedMessage(
-        key=row.key,
-        kind=row.kind,
-        channel=row.channel,
-        wording=row.wording,
-        due_at=row.due_at,
-        send_at=row.send_at,
-        send_before=row.send_before,
-        useful_until=row.useful_until,
-        state=row.state,
-    )

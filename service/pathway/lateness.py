@@ -4,56 +4,80 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from service.domain.deadlines import flag_deadline, next_opening
-from service.domain.values import FlagState, Level, MessageKind, MessageState
-from service.pathway.timing import open_window
+from service.domain.deadlines import flag_deadline
+from service.domain.protocol import load_protocol
+from service.domain.replanning import TOO_LATE, Dropped, Moved, Stays, rejudge
+from service.domain.values import FlagState, Level, MessageKind, MessageState, StaffTask
+from service.domain.windows import zone_named
+from service.pathway.staff_tasks import TASK, is_carried
 from service.store.clinics import Clinic
 from service.store.flags import Flag
 from service.store.messages import Message
+from service.store.patients import Patient
 
-TOO_LATE = "Not sent: it would have come too late to be useful."
+_AUTOMATIC = (MessageKind.REPLY, MessageKind.NOTICE)
 
 
 def judge_again(db: Session, message: Message, now: datetime) -> None:
     """Decide what becomes of a planned message that can no longer go out in its window.
 
-    A check-in moves to its next window; past its horizon it becomes a phone task. Everything else
-    is skipped: sent in its time or not at all (`reliability` T4, T5).
+    Tips are sent on their day or skipped, everything else on the schedule moves while it is
+    useful; a check-in that cannot becomes a phone task (`reliability` T4, T5). Answers and notices
+    are sent in their time or not at all.
     """
-    if message.kind is not MessageKind.CHECKIN:
+    if message.kind in _AUTOMATIC:
         message.state, message.reason = MessageState.SKIPPED, TOO_LATE
         return
-    if not _moved_to_next_window(db, message, now):
-        message.state, message.reason = MessageState.SKIPPED, TOO_LATE
-        _ask_for_a_call(db, message, now)
-
-
-def _moved_to_next_window(db: Session, message: Message, now: datetime) -> bool:
-    window = open_window(db, message, now)
-    if window is None:
-        return False
-    message.send_at, message.send_before = window
-    message.reason = "Moved: it could not be sent in its first window."
-    return True
-
-
-def _ask_for_a_call(db: Session, message: Message, now: datetime) -> None:
     clinic = db.get_one(Clinic, message.clinic_id)
+    patient = db.get(Patient, message.patient_id) if message.patient_id else None
+    verdict = rejudge(
+        message.as_planned(),
+        now,
+        protocol=load_protocol(message.protocol_version),
+        zone=zone_named((patient.time_zone if patient else None) or clinic.time_zone),
+        clinic=clinic.facts(),
+        last_text_at=_last_sent_at(db, message),
+    )
+    match verdict:
+        case Moved(send_at, send_before, reason):
+            message.send_at, message.send_before = send_at, send_before
+            message.reason = reason
+        case Dropped(reason, task):
+            message.state, message.reason = MessageState.SKIPPED, reason
+            if task is not None and not is_carried(db, message):
+                _ask_for_a_call(db, clinic, message, task, now)
+        case Stays():
+            pass
+
+
+def _last_sent_at(db: Session, message: Message) -> datetime | None:
+    """When this address last got a message of a plan."""
+    return db.scalar(
+        select(func.max(Message.sent_at)).where(
+            Message.address_id == message.address_id, Message.kind.not_in(_AUTOMATIC)
+        )
+    )
+
+
+def _ask_for_a_call(
+    db: Session, clinic: Clinic, message: Message, task: StaffTask, now: datetime
+) -> None:
     db.add(
         Flag(
             clinic_id=message.clinic_id,
             patient_id=message.patient_id,
             session_id=message.session_id,
             message_id=message.id,
-            kind="task",
+            kind=TASK,
             level=Level.ROUTINE,
-            categories=[message.key],
-            reason="A check-in could not be sent in time: phone the patient.",
+            categories=[task.key],
+            reason=task.reason,
             raised_at=now,
             due_at=flag_deadline(Level.ROUTINE, now, clinic.facts()),
             state=FlagState.OPEN,
-            escalate_at=next_opening(now, clinic.facts()),
+            escalate_at=task.due_at,
         )
     )

@@ -57,7 +57,7 @@ def owe_calls(db: Session, checkins: Iterable[Message], reason: str, now: dateti
     for message in checkins:
         protocol = load_protocol(message.protocol_version)
         asked = [step for step in protocol.steps if step.key == message.key and step.if_missed]
-        if not asked or message.session_id is None or _is_carried(db, message):
+        if not asked or message.session_id is None or is_carried(db, message):
             continue
         session = db.get_one(TreatmentSession, message.session_id)
         if not db.get_one(Patient, session.patient_id).in_care():
@@ -70,7 +70,7 @@ def owe_calls(db: Session, checkins: Iterable[Message], reason: str, now: dateti
         db.flush()
 
 
-def _is_carried(db: Session, message: Message) -> bool:
+def is_carried(db: Session, message: Message) -> bool:
     """Does another channel ask the same, now or before?"""
     twin = select(Message.id).where(
         Message.session_id == message.session_id,

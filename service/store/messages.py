@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from service.domain.values import Channel, Language, MessageKind, MessageState
+from service.domain.values import Channel, Language, MessageKind, MessageState, PlannedMessage
 from service.store.base import Base, HasId, enum_column
 from service.store.secrets import SealedJSON
 
@@ -134,6 +134,22 @@ class Message(HasId, Base):
     answered_at: Mapped[datetime | None]
     """When the patient answered this check-in."""
     created_at: Mapped[datetime]
+
+    def as_planned(self) -> PlannedMessage:
+        """Return what the rules need to know of this message."""
+        return PlannedMessage(
+            key=self.key,
+            kind=self.kind,
+            channel=self.channel,
+            wording=self.wording,
+            due_at=self.due_at,
+            send_at=self.send_at,
+            send_before=self.send_before,
+            useful_until=self.useful_until,
+            state=self.state,
+            reason=self.reason,
+            slots=self.slots or {},
+        )
 
 
 def messages_of_session(db: Session, session_id: UUID) -> list[Message]:
