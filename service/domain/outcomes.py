@@ -169,6 +169,9 @@ def _after_failure(
     meaning: Meaning, ended: MessageState, sending: Sending, retry_at: datetime | None
 ) -> NextStep:
     effects = _CAUSE_EFFECTS.get(meaning.cause, frozenset())
+    if sending.channel is Channel.EMAIL:
+        # A mail server that shuts us out must not silence the texts: only emails wait for it.
+        effects = effects - {Effect.STOP_SENDER}
     if retry_at is None or retry_at >= sending.useful_until:
         return NextStep(ended, meaning.reason, None, effects | _instead(meaning.cause, sending))
     # The address may be well when it is tried again; a sender that may not send is stopped now.

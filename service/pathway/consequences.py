@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -21,6 +22,8 @@ from service.store.clinics import Clinic
 from service.store.flags import Flag
 from service.store.messages import Message
 from service.store.patients import Patient
+
+_log = structlog.get_logger()
 
 UNDELIVERED = "undelivered"
 """The kind of the flag that asks a person to phone instead."""
@@ -57,6 +60,8 @@ def carry_out(db: Session, failed: Failed, effects: Set[Effect], now: datetime) 
         address.failing_since, address.failing_because = now, failed.reason
     if Effect.STOP_SENDER in effects:
         _stop_sender(db, failed, now)
+    if Effect.ALARM in effects:
+        _log.error("provider_trouble", message=str(failed.id), reason=failed.reason)
     if Effect.EMAIL_INSTEAD in effects:
         email_instead(db, db.get_one(Message, failed.id), now)
     if Effect.STAFF_TASK in effects and not _is_owed_after(effects, failed):

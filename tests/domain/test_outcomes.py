@@ -249,7 +249,8 @@ def test_staff_who_cannot_be_texted_are_mailed_and_the_service_raises_its_voice(
     ("code", "state", "effects"),
     [
         (451, MessageState.PLANNED, set()),
-        (535, MessageState.PLANNED, {Effect.STOP_SENDER, Effect.ALARM}),
+        # It does not stop the sender, which would silence the texts as well.
+        (535, MessageState.PLANNED, {Effect.ALARM}),
         (550, MessageState.REFUSED, {Effect.MARK_FAILING, Effect.STAFF_TASK}),
         (554, MessageState.REFUSED, {Effect.ALARM, Effect.STAFF_TASK}),
     ],
