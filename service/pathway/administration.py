@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy.orm import Session
 
+from service.domain.contact import ContactError, parse_email
 from service.domain.gsm7 import characters_outside, cleaned_for_sms, fold_for_sms
 from service.domain.values import Channel, Role
 from service.store import audit
@@ -55,7 +56,7 @@ def create_clinic(
         phone=phone,
         time_zone=time_zone,
         sender=sender,
-        email_from=email_from,
+        email_from=_checked_email(email_from),
         hours=BUSINESS_HOURS,
         holidays=[],
         created_at=now,
@@ -64,6 +65,13 @@ def create_clinic(
     db.flush()
     _record(db, clinic.id, now, "clinic_created", f"clinic:{clinic.id}")
     return clinic
+
+
+def _checked_email(email_from: str | None) -> str | None:
+    try:
+        return parse_email(email_from) if email_from else None
+    except ContactError as error:
+        raise NotPossible(f"email-from: {error}.") from error
 
 
 def _refuse_what_no_text_carries(field: str, words: str) -> None:

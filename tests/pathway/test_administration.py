@@ -36,3 +36,8 @@ def test_a_name_that_every_phone_shows_is_kept_as_written(sessions):
 def test_a_phone_number_is_checked_like_the_name(sessions):
     with pytest.raises(NotPossible, match=r"^phone: "):
         create(sessions, phone="281–555–0100 ☎")
+
+
+def test_an_address_that_no_email_can_come_from_is_refused(sessions):
+    with pytest.raises(NotPossible, match=r"^email-from: "):
+        create(sessions, email_from="care at bayou")
