@@ -10,6 +10,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from urllib.parse import urlencode
+from uuid import uuid4
 
 import pytest
 import structlog
@@ -218,6 +219,15 @@ def test_a_request_is_told_by_its_route_and_carries_its_id(
     (line,) = [line for line in lines(written) if line["event"] == "request"]
     assert (line["route"], line["status"]) == ("/breaks/{token}", 500)
     assert line["request"] == found.headers["X-Request-Id"] == found.json()["request_id"]
+
+
+def test_a_route_is_told_whole_and_without_the_ids_in_it(
+    written: io.StringIO, client: TestClient
+) -> None:
+    client.get(f"/api/v1/sessions/{uuid4()}")
+
+    (line,) = [line for line in lines(written) if line["event"] == "request"]
+    assert (line["route"], line["status"]) == ("/api/v1/sessions/{session_id}", 404)
 
 
 def test_machines_asking_whether_it_lives_are_not_told_of(

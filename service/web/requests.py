@@ -6,6 +6,7 @@ import time
 from uuid import uuid4
 
 import structlog
+from fastapi.routing import APIRoute
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -52,11 +53,21 @@ class NamedRequests:
 
 
 def _tell(scope: Scope, status: int, seconds: float) -> None:
-    route = getattr(scope.get("route"), "path", None)
     _log.info(
         "request",
         method=scope["method"],
-        route=route,
+        route=_route(scope),
         status=status,
         ms=round(seconds * 1000, 1),
     )
+
+
+def _route(scope: Scope) -> str | None:
+    """Return the whole route, with names in place of values; None where there is no such route."""
+    route = scope.get("route")
+    path: str | None = getattr(route, "path", None)
+    if not isinstance(route, APIRoute) or not path:
+        return path
+    # A route knows itself below its router's prefix only; our prefixes hold no values.
+    prefix = scope["path"].split("/")[: -path.count("/")]
+    return "/".join(prefix) + path
