@@ -227,6 +227,12 @@ def _mail_duties(parts: Parts, rules: Rules) -> list[Duty]:
     return [Duty("emails", 15.0, lambda: look(parts.now()))]
 
 
+def refuse_live(settings: Settings) -> None:
+    """Raise `NotInLive` where real patients are."""
+    if settings.mode == "live":
+        raise NotInLive("The sandbox does not run in live mode.")
+
+
 @dataclass(frozen=True)
 class PretendPlaces:
     """Where the pretend providers listen, port 0 being any, and where they keep what they took.
@@ -249,8 +255,7 @@ def pretend_network(
     A mail server that the settings name is used in place of the pretend mailbox.
     Raises `NotInLive`: the sandbox can never be reached where real patients are.
     """
-    if parts.settings.mode == "live":
-        raise NotInLive("The sandbox does not run in live mode.")
+    refuse_live(parts.settings)
     places = places or PretendPlaces()
     kept = _pretend_files(parts.settings, places.folder)
     network = PhoneNetwork(

@@ -208,3 +208,11 @@ def test_live_does_not_start_on_what_is_unsafe(aftercare, tmp_path: Path, comman
     assert result.returncode == 1
     assert "AFTERCARE_PUBLIC_URL" in result.stderr
     assert not (tmp_path / "aftercare.db").exists()
+
+
+def test_the_sandbox_is_refused_where_real_patients_are(aftercare, tmp_path: Path):
+    refused = aftercare("sandbox", **LIVE | {"AFTERCARE_DATABASE_URL": "sqlite:///live.db"})
+
+    assert refused.returncode == 1
+    assert "does not run in live mode" in refused.stderr
+    assert not (tmp_path / "live.db").exists()

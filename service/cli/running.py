@@ -18,6 +18,7 @@ from service.app import (
     join,
     pretend_network,
     pretend_site,
+    refuse_live,
     site,
     twilio_account,
 )
@@ -91,6 +92,7 @@ def sandbox(
 ) -> None:
     """Pretend phones and mailboxes with their pages, for `aftercare web` and workers elsewhere."""
     parts = open_parts()
+    refuse_live(parts.settings)
     schema.migrate(parts.engine)
     places = PretendPlaces(host, phones_port, mail_port, folder)
     with pretend_network(at_speed(parts), places) as (parts, pretend, pages):
