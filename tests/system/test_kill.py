@@ -42,10 +42,10 @@ def test_a_worker_killed_in_a_burst_sends_nothing_twice_and_loses_nothing(
     tail = Tail(house.journal_path)
     for point in points:
         worker = house.worker()
-        until(lambda: tail.reaches(point), 60, look_every=0.002)  # noqa: B023
+        until(lambda: tail.reaches(point), 240, look_every=0.002)  # noqa: B023
         house.kill(worker)
     worker = house.worker()
-    until(lambda: still_to_send(sessions) == 0, 60)
+    until(lambda: still_to_send(sessions) == 0, 240)
     house.kill(worker)
     in_doubt = doubtful(sessions)
 
