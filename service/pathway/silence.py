@@ -8,7 +8,7 @@ from sqlalchemy import Select, and_, exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from service.domain.deadlines import flag_deadline, next_opening
-from service.domain.values import FlagState, Level, MessageKind, MessageState
+from service.domain.values import Channel, FlagState, Level, MessageKind, MessageState, SessionState
 from service.store import audit
 from service.store.base import spelled
 from service.store.clinics import Clinic
@@ -16,6 +16,7 @@ from service.store.engine import Sessions
 from service.store.flags import Flag
 from service.store.messages import Message
 from service.store.patients import Patient
+from service.store.sessions import TreatmentSession
 
 WAIT = timedelta(hours=24)
 """After the last nudge (`clinical-protocol` A, `no_reply_task`)."""
@@ -42,13 +43,22 @@ def raise_silences(sessions: Sessions, now: datetime, *, limit: int = 100) -> in
 def _unanswered(now: datetime, limit: int) -> Select[Message]:
     """What last asked a day ago, or should have, with no answer and no task yet.
 
-    That is the last nudge; a patient who gets emails alone has none, so the last check-in stands
-    for it, a day longer.
+    That is the last nudge; a patient who gets emails alone has none, or lost it with a STOP to the
+    texts, so the last check-in stands for it, a day longer.
     """
     nudge = aliased(Message)
-    nudged = exists().where(nudge.session_id == Message.session_id, nudge.key == _LAST_NUDGE)
+    nudged = exists().where(
+        nudge.session_id == Message.session_id,
+        nudge.key == _LAST_NUDGE,
+        nudge.state != MessageState.CANCELLED,
+    )
+    goes_on = exists().where(
+        TreatmentSession.id == Message.session_id, TreatmentSession.state == SessionState.ACTIVE
+    )
     alone = and_(
+        goes_on,
         Message.key == _LAST_CHECKIN,
+        Message.channel == Channel.EMAIL,
         Message.state.in_(_SENT),
         Message.send_at <= now - 2 * WAIT,
         ~nudged,

@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, case, select, text
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    UniqueConstraint,
+    case,
+    func,
+    select,
+    text,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from service.domain.values import CallOutcome, Channel, FlagState, Level
@@ -170,3 +179,9 @@ def calls_of_flags(db: Session, flag_ids: list[UUID]) -> list[Call]:
     return list(
         db.scalars(select(Call).where(Call.flag_id.in_(flag_ids)).order_by(Call.made_at, Call.id))
     )
+
+
+def failed_notices(db: Session, flag_id: UUID) -> int:
+    """Return how many notices about a flag are known not to have arrived."""
+    failed = select(func.count()).where(Notice.flag_id == flag_id, Notice.failed_at.is_not(None))
+    return db.scalar(failed) or 0

@@ -24,6 +24,7 @@ from service.store.clinics import Clinic, Staff
 from service.store.flags import Flag, Notice
 from service.store.messages import Message
 from service.store.patients import Address, address_for
+from service.web.api.views import flag_view
 from tests.make import NOON, a_clinic
 
 ON_CALL, LEAD, DIRECTOR = "+12815550201", "+12815550202", "+12815550203"
@@ -218,6 +219,7 @@ def test_a_notice_that_does_not_arrive_goes_by_email_and_to_the_next_person(
 
     assert told(sessions) == [ON_CALL, mail_of("on_call"), LEAD]
     with sessions() as db:
+        assert flag_view(db, db.get_one(Flag, flag_id)).failed_notices > 0
         failed = db.scalars(select(Notice).where(Notice.failed_at.is_not(None))).all()
         assert {notice.failed_at for notice in failed} == {minutes(1)}
         assert "notice_failed" in set(db.scalars(select(AuditEntry.action)))

@@ -103,3 +103,17 @@ def test_a_nudge_that_went_by_email_instead_of_by_text_is_one_silence(sessions, 
 
     assert raise_silences(sessions, NOON + A_DAY) == 1
     assert raise_silences(sessions, NOON + A_DAY) == 0
+
+
+def test_silence_by_email_is_noticed_also_after_a_stop_to_the_texts(sessions, nudged):
+    with sessions.begin() as db:
+        nudge = db.scalars(select(Message).where(Message.key == "nudge_96h")).one()
+        nudge.state, nudge.reason = MessageState.CANCELLED, "opted out"
+        clinic, address = db.get_one(Clinic, nudge.clinic_id), db.get_one(Address, nudge.address_id)
+        about = {"patient_id": nudge.patient_id, "session_id": nudge.session_id}
+        went = {"state": MessageState.ACCEPTED, "reason": "taken", "channel": Channel.EMAIL}
+        a_message(db, clinic, address, key="checkin_96h", send_at=NOON - A_DAY, **about, **went)
+
+    assert raise_silences(sessions, NOON) == 0
+    assert raise_silences(sessions, NOON + A_DAY) == 1
+    assert raise_silences(sessions, NOON + A_DAY) == 0

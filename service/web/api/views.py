@@ -23,7 +23,7 @@ from service.domain.values import (
 )
 from service.pathway.composing import email_of, text_of
 from service.store.clinics import Clinic
-from service.store.flags import Flag, calls_of_flags, flags_of_session
+from service.store.flags import Flag, calls_of_flags, failed_notices, flags_of_session
 from service.store.messages import Message, messages_of_session
 from service.store.patients import patient_of
 from service.store.replies import Reply, replies_of_session
@@ -99,6 +99,8 @@ class FlagView(_View):
     state: FlagState
     owner: str | None
     raised_at: datetime
+    failed_notices: int = 0
+    """How many notices to staff about it did not arrive."""
 
 
 class SessionView(BaseModel):
@@ -168,10 +170,11 @@ def whole_session_view(db: Session, clinic: Clinic, session: TreatmentSession) -
 
 
 def flag_view(db: Session, flag: Flag) -> FlagView:
-    """A flag, with the reply that raised it."""
+    """A flag, with the reply that raised it and what is known of its notices."""
     reply = db.get(Reply, flag.reply_id) if flag.reply_id else None
     words = legible(reply.body) if reply else None
-    return FlagView.model_validate(flag).model_copy(update={"reply": words})
+    seen = {"reply": words, "failed_notices": failed_notices(db, flag.id)}
+    return FlagView.model_validate(flag).model_copy(update=seen)
 
 
 # Who reads a preview must not answer, or end emails, in the patient's place.
