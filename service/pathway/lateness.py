@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from service.domain.deadlines import flag_deadline
 from service.domain.protocol import load_protocol
-from service.domain.replanning import TOO_LATE, Dropped, Moved, Stays, rejudge
+from service.domain.replanning import TOO_LATE, Dropped, Moved, Stays, Verdict, rejudge
 from service.domain.values import FlagState, Level, MessageKind, MessageState, StaffTask
 from service.domain.windows import zone_named
 from service.pathway.staff_tasks import TASK, is_carried
@@ -18,7 +18,8 @@ from service.store.flags import Flag
 from service.store.messages import Message
 from service.store.patients import Patient
 
-_AUTOMATIC = (MessageKind.REPLY, MessageKind.NOTICE)
+AUTOMATIC = (MessageKind.REPLY, MessageKind.NOTICE)
+"""Kinds that are on no schedule."""
 
 
 def judge_again(db: Session, message: Message, now: datetime) -> None:
@@ -28,19 +29,10 @@ def judge_again(db: Session, message: Message, now: datetime) -> None:
     useful; a check-in that cannot becomes a phone task (`reliability` T4, T5). Answers and notices
     are sent in their time or not at all.
     """
-    if message.kind in _AUTOMATIC:
+    if message.kind in AUTOMATIC:
         message.state, message.reason = MessageState.SKIPPED, TOO_LATE
         return
-    clinic = db.get_one(Clinic, message.clinic_id)
-    patient = db.get(Patient, message.patient_id) if message.patient_id else None
-    verdict = rejudge(
-        message.as_planned(),
-        now,
-        protocol=load_protocol(message.protocol_version),
-        zone=zone_named((patient.time_zone if patient else None) or clinic.time_zone),
-        clinic=clinic.facts(),
-        last_text_at=_last_sent_at(db, message),
-    )
+    verdict = verdict_on(db, message, now)
     match verdict:
         case Moved(send_at, send_before, reason):
             message.send_at, message.send_before = send_at, send_before
@@ -48,23 +40,36 @@ def judge_again(db: Session, message: Message, now: datetime) -> None:
         case Dropped(reason, task):
             message.state, message.reason = MessageState.SKIPPED, reason
             if task is not None and not is_carried(db, message):
-                _ask_for_a_call(db, clinic, message, task, now)
+                _ask_for_a_call(db, message, task, now)
         case Stays():
             pass
+
+
+def verdict_on(db: Session, message: Message, now: datetime) -> Verdict:
+    """Return what the protocol makes of a scheduled message that did not go out in its window."""
+    clinic = db.get_one(Clinic, message.clinic_id)
+    patient = db.get(Patient, message.patient_id) if message.patient_id else None
+    return rejudge(
+        message.as_planned(),
+        now,
+        protocol=load_protocol(message.protocol_version),
+        zone=zone_named((patient.time_zone if patient else None) or clinic.time_zone),
+        clinic=clinic.facts(),
+        last_text_at=_last_sent_at(db, message),
+    )
 
 
 def _last_sent_at(db: Session, message: Message) -> datetime | None:
     """When this address last got a message of a plan."""
     return db.scalar(
         select(func.max(Message.sent_at)).where(
-            Message.address_id == message.address_id, Message.kind.not_in(_AUTOMATIC)
+            Message.address_id == message.address_id, Message.kind.not_in(AUTOMATIC)
         )
     )
 
 
-def _ask_for_a_call(
-    db: Session, clinic: Clinic, message: Message, task: StaffTask, now: datetime
-) -> None:
+def _ask_for_a_call(db: Session, message: Message, task: StaffTask, now: datetime) -> None:
+    clinic = db.get_one(Clinic, message.clinic_id)
     db.add(
         Flag(
             clinic_id=message.clinic_id,

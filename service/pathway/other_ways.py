@@ -8,9 +8,10 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from service.domain.replanning import Moved
 from service.domain.values import Channel, MessageKind, MessageState, SessionState
+from service.pathway.lateness import AUTOMATIC, verdict_on
 from service.pathway.optouts import lock_address
-from service.pathway.timing import open_window
 from service.store.base import new_id
 from service.store.clinics import Clinic
 from service.store.messages import Message, end_all
@@ -52,14 +53,14 @@ def other_way(db: Session, message: Message, now: datetime) -> OtherWay:
     twin = _twin(db, message)
     if twin is not None:
         return OtherWay(covered=twin.state in _CARRIES)
-    if message.channel is not Channel.SMS or open_window(db, message, now) is None:
+    if message.channel is not Channel.SMS or _open_window(db, message, now) is None:
         return OtherWay()
     return OtherWay(can_email=_mailbox(db, message) is not None)
 
 
 def email_instead(db: Session, message: Message, now: datetime) -> None:
     """Plan the email form of a text for which `other_way` said `can_email`."""
-    window, mailbox = open_window(db, message, now), _mailbox(db, message)
+    window, mailbox = _open_window(db, message, now), _mailbox(db, message)
     if window is None or mailbox is None:
         raise ValueError("nothing may be emailed in place of this message")
     send_at, send_before = window
@@ -109,6 +110,14 @@ def reroute(db: Session, number: Address, now: datetime) -> list[Message]:
         else:
             end_all([message], MessageState.CANCELLED, NOT_AT_ALL)
     return unheard
+
+
+def _open_window(db: Session, message: Message, now: datetime) -> tuple[datetime, datetime] | None:
+    """Return from when until when the message may go out; None when that is over."""
+    if now < message.send_before:
+        return max(now, message.send_at), message.send_before
+    verdict = verdict_on(db, message, now) if message.kind not in AUTOMATIC else None
+    return (verdict.send_at, verdict.send_before) if isinstance(verdict, Moved) else None
 
 
 def _must_be_heard(message: Message) -> bool:
