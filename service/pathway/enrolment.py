@@ -30,7 +30,7 @@ from service.pathway import staff_tasks
 from service.store import audit
 from service.store.base import new_id
 from service.store.clinics import Clinic
-from service.store.messages import Message, end_all, planned_of_session
+from service.store.messages import MESSAGES, Message, end_all, planned_of_session
 from service.store.patients import Address, Consent, Patient, address_for, facts_of, patients_at
 from service.store.sessions import (
     TreatmentSession,
@@ -273,7 +273,8 @@ def _save_plan(
         for planned in plan.messages
     ]
     if rows:
-        db.execute(insert(Message), rows)
+        # Through the mapper it would be a statement for each set of columns that are filled.
+        db.connection().execute(insert(MESSAGES), rows)
 
 
 def _row(

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, select, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Table, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from service.domain.values import Channel, Language, MessageKind, MessageState, PlannedMessage
@@ -150,6 +150,10 @@ class Message(HasId, Base):
             reason=self.reason,
             slots=self.slots or {},
         )
+
+
+MESSAGES: Table = Base.metadata.tables[Message.__tablename__]
+"""The bare table, for statements by which many rows pass at once."""
 
 
 def messages_of_session(db: Session, session_id: UUID) -> list[Message]:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from service.domain.values import MessageState
 from service.store.base import spelled
-from service.store.messages import Message
+from service.store.messages import MESSAGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +104,9 @@ def expire_leases(db: Session, now: datetime, grace: timedelta) -> int:
 
     The provider is asked about them once `grace` has passed.
     """
-    message = Message.metadata.tables[Message.__tablename__]
     expired = db.connection().execute(
-        update(message)
-        .where(message.c.state == spelled(MessageState.CLAIMED), message.c.lease_until < now)
+        update(MESSAGES)
+        .where(MESSAGES.c.state == spelled(MessageState.CLAIMED), MESSAGES.c.lease_until < now)
         .values(
             state=MessageState.UNKNOWN,
             reason="the worker stopped while it was sending",
