@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from service.app import reply_rules
 from service.domain.values import Channel, MessageKind, MessageState
+from service.gateways.imap_replies import ImapReplies, mailbox_at
 from service.gateways.ports import Bounce, ProviderUnavailable, ReceivedEmail
 from service.pathway.inbound_mail import (
     NoClinic,
@@ -28,6 +29,7 @@ from service.store.replies import Reply
 from service.store.secrets import Vault
 from service.store.sessions import TreatmentSession
 from tests.conftest import SECRET
+from tests.gateways.imap_server import a_mailbox
 from tests.make import NOON, a_clinic
 from tests.pathway.builders import a_message, a_patient, a_sent_checkin, a_session
 
@@ -287,6 +289,20 @@ def test_unread_mail_is_taken_in_once_and_then_read(sessions: Sessions):
     assert (mailbox.seen, mailbox.aside) == ([an_email()], [nobodys])
     with sessions() as db:
         assert len(db.scalars(select(Reply)).all()) == 1
+
+
+def test_answers_are_fetched_from_a_real_mailbox(sessions: Sessions):
+    with sessions.begin() as db:
+        asked(db)
+    raw = b"From: ana@example.com\nTo: care@bayou.example\nMessage-ID: <a1@example.com>\n\n7"
+
+    with a_mailbox() as imap:
+        kept = imap.put(raw)
+        assert fetch_emails(sessions, ImapReplies(mailbox_at(imap.url)), RULES, NOON) == 1
+
+    assert (imap.seen, imap.starred) == ({kept}, set())
+    with sessions() as db:
+        assert db.scalars(select(Reply.score)).all() == [7]
 
 
 def test_mail_that_cannot_be_stored_stays_unread_and_stops_no_other(sessions: Sessions):
