@@ -39,7 +39,7 @@ CALLS: dict[tuple[str, str], Any] = {
 }
 """Each call that needs a key, with a body that it takes."""
 
-WITHOUT_A_KEY = {"/healthz", "/readyz", "/metrics", "/api/v1/openapi.json"}
+WITHOUT_A_KEY = {"/healthz", "/readyz", "/metrics", "/api/v1/openapi.json", "/static/{name}"}
 """They tell nothing of any clinic's patients."""
 
 BY_SIGNATURE = {
@@ -47,8 +47,15 @@ BY_SIGNATURE = {
     "/webhooks/twilio/status/{message_id}",
     "/webhooks/email/inbound/{token}",
     "/c/{token}",
+    "/c/{token}/tell",
     "/u/{token}",
+    "/u/{token}/again",
     "/p/{token}",
+    "/p/{token}/tell",
+    "/p/{token}/language",
+    "/p/{token}/channel",
+    "/p/{token}/stop",
+    "/p/{token}/start",
 }
 """A provider's signature, or a link that we made for one patient, is the key; each has tests."""
 
