@@ -3,7 +3,7 @@
 from itertools import combinations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.domain.triage import Answer, Circumstances, read_reply
@@ -50,6 +50,7 @@ def test_every_other_tick_is_urgent(letter, category, words):
     assert category in reading.categories
 
 
+@settings(deadline=None)
 @given(
     score=st.one_of(st.none(), st.integers(0, 10)),
     ticked=st.sampled_from(EVERY_TICK),
