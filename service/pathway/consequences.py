@@ -112,6 +112,7 @@ def _ask_for_a_call(db: Session, failed: Failed, from_then: datetime, now: datet
             raised_at=now,
             due_at=flag_deadline(Level.ROUTINE, from_then, clinic.facts()),
             state=FlagState.OPEN,
+            alarm_at=from_then,
             escalate_at=from_then,
         )
     )
