@@ -155,12 +155,9 @@ class Dispatcher:
         """
         self.last_turn = time.monotonic()
         ended, running.attempts = running.attempts, []
+        free = 0 if self._stopping else self._free_slots(running)
         try:
-            if ended:
-                await self._in_database(self._write, ended)
-                ended = []
-            free = 0 if self._stopping else self._free_slots(running)
-            found = await self._in_database(self._take, free) if free else Round()
+            found = await self._in_database(self._write_and_take, ended, free)
         except Exception as problem:
             _log.error("dispatch_turn_failed", problem=type(problem).__name__)
             running.attempts = ended + running.attempts
@@ -180,6 +177,13 @@ class Dispatcher:
         # Half at a time: while one half is on the wire, the other is written and claimed.
         free = self._tempo.slots - len(running.sends)
         return min(free, max(1, self._tempo.slots // 2))
+
+    def _write_and_take(self, ended: list[Attempt], free: int) -> Round:
+        if ended:
+            self._write(ended)
+            # What is written is not written again, should the claim fail.
+            ended.clear()
+        return self._take(free) if free else Round()
 
     def _take(self, free: int) -> Round:
         if not self._may_send():
