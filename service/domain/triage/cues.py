@@ -9,7 +9,7 @@ from functools import cached_property
 
 from service.domain.triage.clauses import Layout, layout_of
 from service.domain.triage.normalise import Word, words_of
-from service.domain.triage.patterns import MAX_GAP, Cue, Placed, match_cue
+from service.domain.triage.patterns import Cue, Placed, match_cue
 from service.domain.triage.rules import Family, Role, Rules
 
 _KEPT = 8
@@ -97,19 +97,16 @@ def _uncrowded(found: tuple[Match, ...]) -> tuple[Match, ...]:
 def _found(atoms: list[frozenset[str]], layout: Layout, rules: Rules) -> tuple[Match, ...]:
     placed = Placed(atoms, layout.clauses, layout.phrases)
     found: dict[tuple[str, tuple[int, ...]], Match] = {}
-    present = frozenset[str]().union(*atoms)
-    possible = {
-        atom: [candidate for candidate in candidates if candidate.needs <= present]
-        for atom in present
-        if (candidates := rules.index.get(atom))
-    }
-    nothing = frozenset[str]()
+    standing: dict[str, list[int]] = {}
     for at, satisfied in enumerate(atoms):
-        ahead = nothing.union(*atoms[at + 1 : at + 2 + MAX_GAP])
         for atom in satisfied:
-            for candidate in possible.get(atom, ()):
-                if candidate.then is not None and candidate.then not in ahead:
-                    continue
+            standing.setdefault(atom, []).append(at)
+    present = standing.keys()
+    for atom in present & rules.index.keys():
+        for candidate in rules.index[atom]:
+            if not candidate.needs <= present:
+                continue
+            for at in standing[candidate.first]:
                 places = match_cue(candidate.cue, at, candidate.lead, placed)
                 if places is None:
                     continue

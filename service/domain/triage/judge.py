@@ -170,7 +170,7 @@ def _denied_before(match: Match, scene: Scene, reach: int, own: frozenset[int]) 
             if joined or not (item or comma):
                 return True
             # "no pain numb hand" are two statements; "no pain, numbness or chills" is a list.
-            return comma and _list_goes_on(match, scene)
+            return _list_goes_on(match, scene)
         if scene.satisfies(place, "connector"):
             joined = True
         elif place in symptoms or scene.satisfies(place, "symptom"):

@@ -34,7 +34,8 @@ class Word:
 
 _APOSTROPHES = "'’‘`´ʼ＇"
 _PIECE = re.compile(
-    r"(?P<number>\d+(?:[.,:/-]\d+)*)"
+    r"(?P<without>\bw/o\b)"
+    r"|(?P<number>\d+(?:[.,:/-]\d+)*)"
     rf"|(?P<word>[a-z]+(?:[{_APOSTROPHES}][a-z]+)*)"
     r"|(?P<strong>[.!?;\n\r…¿¡]+)"
     r"|(?P<weak>[,:()\[\]\"“”—–/|*~-]+)"
@@ -69,6 +70,8 @@ def words_of(text: str, emoji: Mapping[str, str]) -> tuple[Word, ...]:
             piece = known
         elif kind == "word":
             piece = _APOSTROPHE.sub("", piece)
+        elif kind == "without":
+            piece = "without"
         elif kind == "percent":
             piece = "percent"
         if [word.text for word in words[-_REPEATS:]] == [piece] * _REPEATS:

@@ -4,7 +4,8 @@ NUMBER_WORDS = {
     word: value
     for value, words in enumerate(
         (
-            "zero cero zip zilch", "one uno", "two dos", "three tres", "four cuatro", "five cinco",
+            "zero cero zip zilch nought naught cerito ceros",
+            "one uno", "two dos", "three tres", "four cuatro", "five cinco",
             "six seis", "seven siete", "eight ocho", "nine nueve", "ten diez",
         )
     )

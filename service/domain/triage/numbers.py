@@ -10,6 +10,10 @@ from service.domain.triage.number_words import NUMBER_WORDS
 from service.domain.triage.rules import Role
 
 _ONE = ("one", "uno", "un")
+_REACHED = frozenset({"to", "down", "a", "bajo"})
+"""What follows is where the score came to: "came down to a 4"."""
+_LIKENED = frozenset({"and", "y", "as", "like", "como", "igual", "since", "desde"})
+"""What follows is another thought: "4 as before", "its a 9 and before you ask"."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ def score_of(text: str, scene: Scene, checkin_open: bool) -> Score:
         if not checkin_open and not _pain_nearby(place, skip, scene):
             continue
         if value > 10:
-            if _scaled(place, skip, scene) or _pain_nearby(place, skip, scene):
+            if _scaled(place, skip, scene) or (checkin_open and _pain_nearby(place, skip, scene)):
                 beyond.append(place)
             continue
         candidates.append(_Candidate(value, place, _past(place, scene), _origin(place, scene)))
@@ -183,14 +187,14 @@ def _past(place: int, scene: Scene) -> bool:
     for before in range(place - 1, lowest - 1, -1):
         if layout.phrases[before] != phrase or scene.satisfies(before, "now"):
             break
-        if _is_number(before, scene):
+        if _is_number(before, scene) or (before < place - 1 and words[before].text in _REACHED):
             break
         if scene.satisfies(before, "past_score"):
             return True
     for after in range(place + 1, min(len(words), place + 5)):
         if layout.phrases[after] != phrase or scene.satisfies(after, "now"):
             break
-        if _is_number(after, scene):
+        if _is_number(after, scene) or words[after].text in _LIKENED:
             break
         if scene.satisfies(after, "past_score_after"):
             return True
@@ -198,7 +202,10 @@ def _past(place: int, scene: Scene) -> bool:
 
 
 def _origin(place: int, scene: Scene) -> bool:
-    """ "from 6", "desde seis", "compared with 7": where the score came from, if another stands."""
+    """ "from 6", "8 to a 6", "compared with 7": where the score came from, if another stands."""
+    onward = [place + 1, place + 2, place + 3]
+    if any(at < len(scene.words) and scene.words[at].text in ("to", "a") for at in onward[:1]):
+        return any(at < len(scene.words) and _is_number(at, scene) for at in onward[1:])
     return any(
         scene.satisfies(before, "origin")
         for before in range(max(0, place - 2), place)

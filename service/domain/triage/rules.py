@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -13,7 +14,8 @@ from typing import Any, NamedTuple
 
 from service.domain.triage.lexicon import Lexicon
 from service.domain.triage.number_words import NUMBER_WORDS
-from service.domain.triage.patterns import Cue, CueError, Part, parse
+from service.domain.triage.patterns import Cue, CueError, parse
+from service.domain.triage.weights import Weights
 from service.domain.values import Level
 
 DATA = Path(__file__).parent / "data"
@@ -80,15 +82,15 @@ class Family:
 
 
 class Candidate(NamedTuple):
-    """A cue that may begin at a word: its family and which of its parts comes to stand there."""
+    """A cue that may stand in a reply, and which of its parts to look for first."""
 
     family: Family
     cue: Cue
     lead: int
+    first: str
+    """What the first word of the leading part must satisfy."""
     needs: frozenset[str]
     """What the reply must hold somewhere; asked first, because most cues fail on it."""
-    then: str | None
-    """What must come within reach of the first word; None when nothing need follow."""
 
 
 @dataclass(frozen=True)
@@ -101,16 +103,15 @@ class Rules:
     emoji: Mapping[str, str]
     lexicon: Lexicon = field(repr=False)
     index: Mapping[str, tuple[Candidate, ...]] = field(repr=False)
-    weights: Mapping[str, float] = field(default_factory=dict, repr=False)
-    """How worrying words are where no cue is found; see `worry`."""
-    emergency_weights: Mapping[str, float] = field(default_factory=dict, repr=False)
+    weights: Weights = field(default_factory=Weights, repr=False)
+    """How worrying words are where no cue decides; see `worry`."""
 
 
 CONTEXT_CLASSES = (
     "negator", "negator_after", "light", "connector", "symptom", "body", "self", "pain",
     "pain_word", "not_pain_unit", "number", "child", "pronoun", "only", "now", "person_subject",
     "unable", "before_score", "after_score", "past_score", "past_score_after", "origin", "sore",
-    "needled", "opens_score", "lasting", "object_before", "emoji",
+    "needled", "opens_score", "lasting", "object_before", "emoji", "function",
 )  # fmt: skip
 """Classes the engine itself asks for, beside the cues."""
 
@@ -134,8 +135,7 @@ def _rules(documents: Iterable[dict[str, Any]], digest: str) -> Rules:
     emoji: dict[str, str] = {}
     plain: set[str] = set()
     families: list[Family] = []
-    weights: dict[str, float] = {}
-    emergency_weights: dict[str, float] = {}
+    weights = Weights()
     version = "0"
     for document in documents:
         version = document.get("version", version)
@@ -144,8 +144,8 @@ def _rules(documents: Iterable[dict[str, Any]], digest: str) -> Rules:
         for word, spellings in document.get("slips", {}).items():
             slips.update(dict.fromkeys(spellings.split(), word))
         emoji.update(document.get("emoji", {}))
-        weights.update(document.get("weights", {}))
-        emergency_weights.update(document.get("emergency_weights", {}))
+        if "weights" in document:
+            weights = Weights(document["bias"], document["weights"], document["category_weights"])
         plain.update(document.get("plain", "").split())
         families.extend(_family(entry) for entry in document.get("families", ()))
     atoms = {
@@ -172,7 +172,6 @@ def _rules(documents: Iterable[dict[str, Any]], digest: str) -> Rules:
         lexicon=lexicon,
         index=_index(families, classes),
         weights=weights,
-        emergency_weights=emergency_weights,
     )
 
 
@@ -221,32 +220,32 @@ def _check_classes(atoms: Iterable[str], classes: Mapping[str, tuple[str, ...]])
 def _index(
     families: Iterable[Family], classes: Mapping[str, tuple[str, ...]]
 ) -> dict[str, tuple[Candidate, ...]]:
-    """For each first word, the cues to try there; a cue in parts is led by its rarest part."""
+    """For each atom the cues to try where it stands; a cue is kept under its rarest atom."""
+    candidates = [_candidate(family, cue, classes) for family in families for cue in family.cues]
+    uses = Counter(atom for candidate in candidates for atom in candidate.needs)
+    common = _breadths(uses, classes)
     index: dict[str, list[Candidate]] = {}
-    for family in families:
-        for cue in family.cues:
-            lead = _lead(cue, classes) if len(cue.parts) > 1 else 0
-            atom = cue.parts[lead].elements[0].atom
-            needs = frozenset(
-                element.atom
-                for part in cue.parts
-                for element in part.elements
-                if not element.optional
-            )
-            index.setdefault(atom, []).append(
-                Candidate(family, cue, lead, needs, _then(cue.parts[lead]))
-            )
-    return {atom: tuple(candidates) for atom, candidates in index.items()}
+    for candidate in candidates:
+        rarest = min(candidate.needs, key=lambda atom: (uses[atom] * common[atom], atom))
+        index.setdefault(rarest, []).append(candidate)
+    return {atom: tuple(found) for atom, found in index.items()}
+
+
+def _breadths(atoms: Iterable[str], classes: Mapping[str, tuple[str, ...]]) -> dict[str, int]:
+    return {atom: _breadth(atom, classes) for atom in atoms}
+
+
+def _candidate(family: Family, cue: Cue, classes: Mapping[str, tuple[str, ...]]) -> Candidate:
+    lead = _lead(cue, classes) if len(cue.parts) > 1 else 0
+    needs = frozenset(
+        element.atom for part in cue.parts for element in part.elements if not element.optional
+    )
+    return Candidate(family, cue, lead, cue.parts[lead].elements[0].atom, needs)
 
 
 def _lead(cue: Cue, classes: Mapping[str, tuple[str, ...]]) -> int:
     sizes = [_breadth(part.elements[0].atom, classes) for part in cue.parts]
     return sizes.index(min(sizes))
-
-
-def _then(part: Part) -> str | None:
-    rest = [element for element in part.elements[1:] if not element.optional]
-    return rest[0].atom if rest and not part.elements[1].optional else None
 
 
 def _breadth(atom: str, classes: Mapping[str, tuple[str, ...]]) -> int:

@@ -18,6 +18,20 @@ def fresh_rows() -> list[dict]:
     return [row for path in sorted(DATA.glob("fresh_*.jsonl")) for row in _rows(path)]
 
 
+def author_files() -> list[str]:
+    """The names of the files written by independent hands, without their ending."""
+    return sorted(path.stem for path in DATA.glob("*.jsonl") if path.stem[:4] in ("fres", "dev_"))
+
+
+def learnt_rows(left_out: str = "") -> list[dict]:
+    """Every labelled row that weights are learnt from, but for one author's file."""
+    rows = [row for row in labelled_rows() if not held_back(row)] + _rows(DATA / "families.jsonl")
+    for name in author_files():
+        if name != left_out:
+            rows += _rows(DATA / f"{name}.jsonl")
+    return rows
+
+
 def _rows(path: Path) -> list[dict]:
     lines = path.read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines if line.strip()]
