@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -128,20 +129,9 @@ def _may_have_gone(row: Message) -> bool:
 
 
 def _as_planned(row: Message) -> PlannedMessage:
+    planned = row.as_planned()
     gone = row.state is MessageState.SKIPPED and _may_have_gone(row)
-    return PlannedMessage(
-        key=row.key,
-        kind=row.kind,
-        channel=row.channel,
-        wording=row.wording,
-        due_at=row.due_at,
-        send_at=row.send_at,
-        send_before=row.send_before,
-        useful_until=row.useful_until,
-        state=MessageState.UNKNOWN if gone else row.state,
-        reason=row.reason,
-        slots=row.slots or {},
-    )
+    return replace(planned, state=MessageState.UNKNOWN) if gone else planned
 
 
 def _move(row: Message, planned: PlannedMessage, patient: Patient, address: Address) -> bool:
