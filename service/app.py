@@ -55,8 +55,11 @@ from service.store.sandbox_clock import SEEN_EVERY, has_clock, join_clock, live_
 from service.store.secrets import Vault
 from service.web.deps import WebParts
 from service.web.mail_webhook import router as mail_routes
+from service.web.pages.account import router as account_pages
 from service.web.pages.check_in import router as check_in_pages
+from service.web.pages.joining import router as joining_pages
 from service.web.pages.patient import router as patient_pages
+from service.web.pages.signing_in import router as signing_in_pages
 from service.web.pages.unsubscribe import router as unsubscribe_pages
 from service.web.site import build_site
 from service.web.webhooks import TwilioWebhook
@@ -134,12 +137,24 @@ def twilio_account(settings: Settings) -> TwilioAccount | None:
 def site(parts: Parts, account: TwilioAccount | None, *more: APIRouter) -> FastAPI:
     """Return the web application with `more` routes; texts come in only with an account."""
     settings, rules = parts.settings, reply_rules()
-    web = WebParts(parts.engine, parts.sessions, parts.now, settings.speed, settings.public_url)
+    web = WebParts(
+        parts.engine,
+        parts.sessions,
+        parts.now,
+        settings.speed,
+        settings.public_url,
+        # Codes and sign-ins live by the clock on the wall, however fast the sandbox's runs.
+        wall_clock=system_now,
+        waive_second_factor=settings.mode == "sandbox",
+    )
     emails = mail_routes(parts.sessions, parts.vault, rules, parts.now)
     pages = (
         check_in_pages(parts.links, rules),
         unsubscribe_pages(parts.links),
         patient_pages(parts.links, rules),
+        signing_in_pages(),
+        joining_pages(),
+        account_pages(),
     )
     always = (emails, *pages, *more)
     if account is None:

@@ -6,10 +6,14 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
+from sqlalchemy.orm import Session
 
+from service.app import Parts
 from service.cli.opening import clinic_named, transaction
+from service.clock import system_now
 from service.domain.values import Role
 from service.pathway import administration
+from service.pathway.invitations import invite
 from service.store import clinics
 
 clinic_app = typer.Typer(no_args_is_help=True, help="Create and list clinics.")
@@ -59,7 +63,7 @@ def staff_create(
     phone: Annotated[str | None, typer.Option(help="For urgent notices, as +12815550123.")] = None,
     duty: Annotated[str | None, typer.Option(help="on_call, lead or director.")] = None,
 ) -> None:
-    """Add a member of staff; the id is printed last."""
+    """Add a member of staff: the id, and last a link with which they make their account, once."""
     with transaction() as (db, parts):
         added = administration.create_staff(
             db,
@@ -72,7 +76,17 @@ def staff_create(
             now=parts.now(),
         )
         new_id = added.id
+        link = _invitation(db, parts, added)
     typer.echo(str(new_id))
+    _show(link)
+
+
+@staff_app.command("invite")
+def staff_invite(clinic: ClinicName, staff_id: Annotated[UUID, typer.Argument()]) -> None:
+    """Print a new invitation for someone whose last one has ended; it is shown once."""
+    with transaction() as (db, parts):
+        link = _invitation(db, parts, _member(db, clinic, staff_id))
+    _show(link)
 
 
 @staff_app.command("list")
@@ -86,13 +100,9 @@ def staff_list(clinic: ClinicName) -> None:
 
 @staff_app.command("disable")
 def staff_disable(clinic: ClinicName, staff_id: Annotated[UUID, typer.Argument()]) -> None:
-    """End someone's access and notices at once."""
+    """End someone's access, sign-ins and notices at once."""
     with transaction() as (db, parts):
-        everyone = clinics.staff_of(db, clinic_named(db, clinic).id, active_only=False)
-        found = [staff for staff in everyone if staff.id == staff_id]
-        if not found:
-            raise administration.NotPossible("staff-id: this clinic has nobody with that id.")
-        administration.disable(db, found[0], parts.now())
+        administration.disable(db, _member(db, clinic, staff_id), parts.now())
 
 
 @api_key_app.command("create")
@@ -128,3 +138,21 @@ def api_key_disable(clinic: ClinicName, key_id: Annotated[UUID, typer.Argument()
         if not found:
             raise administration.NotPossible("key-id: this clinic has no key with that id.")
         administration.disable(db, found[0], parts.now())
+
+
+def _member(db: Session, clinic: str, staff_id: UUID) -> clinics.Staff:
+    everyone = clinics.staff_of(db, clinic_named(db, clinic).id, active_only=False)
+    found = [staff for staff in everyone if staff.id == staff_id]
+    if not found:
+        raise administration.NotPossible("staff-id: this clinic has nobody with that id.")
+    return found[0]
+
+
+def _invitation(db: Session, parts: Parts, staff: clinics.Staff) -> str:
+    token = invite(db, staff, system_now(), actor="command line")
+    return f"{parts.settings.public_url}/invitation/{token}"
+
+
+def _show(link: str) -> None:
+    typer.echo("Send them this link. It works once, for 7 days, and is not shown again.", err=True)
+    typer.echo(link)

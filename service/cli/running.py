@@ -25,9 +25,10 @@ from service.app import (
 from service.app import worker as make_worker
 from service.cli.checking import refuse_unsafe
 from service.cli.opening import fail, open_parts
-from service.pathway import administration
+from service.pathway.first_start import is_set_up, set_up_code
+from service.pathway.samples import make_samples
 from service.settings import read_settings
-from service.store import clinics, schema
+from service.store import schema
 from service.worker import Worker
 
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
@@ -47,6 +48,7 @@ def web(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     schema.migrate(parts.engine)
     parts = at_speed(parts)
     typer.echo(f"Aftercare answers at http://{host}:{port}/api/v1 (Ctrl+C stops it).", err=True)
+    _how_to_begin(parts)
     _serve(site(parts, twilio_account(parts.settings)), host, port)
 
 
@@ -76,6 +78,7 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     parts = at_speed(parts)
     account = twilio_account(settings)
     if account is not None:
+        _how_to_begin(parts)
         _serve_and_send(site(parts, account), make_worker(parts, account), host, port)
         return
     with pretend_network(parts) as (parts, pretend, pages):
@@ -124,22 +127,28 @@ def _serve_and_send(application: FastAPI, running: Worker, host: str, port: int)
         thread.join()
 
 
+def _how_to_begin(parts: Parts) -> None:
+    """Say where staff sign in; without a clinic, how it is made."""
+    with parts.sessions.begin() as db:
+        begun = is_set_up(db)
+    if begun:
+        typer.echo(f"Sign in:                      {parts.settings.public_url}/", err=True)
+        return
+    typer.echo(f"Make your clinic:             {parts.settings.public_url}/set-up", err=True)
+    typer.echo(f"Its set-up code:              {set_up_code(parts.vault)}", err=True)
+
+
 def _welcome(parts: Parts) -> None:
     """Say where to look; with an empty database make a sample clinic and show its key, once."""
     typer.echo(f"Pretend phones and mailboxes: {parts.settings.public_url}/sandbox", err=True)
     typer.echo(f"API:                          {parts.settings.public_url}/api/v1", err=True)
     with parts.sessions.begin() as db:
-        if clinics.all_clinics(db):
-            return
-        clinic = administration.create_clinic(
-            db,
-            name="Bayou Needling",
-            time_zone="America/Chicago",
-            phone="281-555-0100",
-            sender="+12815550100",
-            email_from="care@bayou.example",
-            now=parts.now(),
-        )
-        _, token = administration.create_api_key(db, clinic, name="sandbox", now=parts.now())
-    typer.echo("A sample clinic, Bayou Needling, was made. Its API key, shown once:", err=True)
-    typer.echo(token)
+        made = None if is_set_up(db) else make_samples(db, parts.now())
+    _how_to_begin(parts)
+    if made is None:
+        return
+    typer.echo("A sample clinic, Bayou Needling, was made. Shown once:", err=True)
+    for email in made.emails:
+        typer.echo(f"  sign in as {email:<22} with {made.password}", err=True)
+    typer.echo("  and call the API with this key:", err=True)
+    typer.echo(made.api_key)

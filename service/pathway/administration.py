@@ -13,9 +13,11 @@ from service.domain.contact import ContactError, parse_email
 from service.domain.gsm7 import characters_outside, cleaned_for_sms, fold_for_sms
 from service.domain.values import Channel, Role
 from service.store import audit
+from service.store.accounts import close_links
 from service.store.clinics import ApiKey, Clinic, Staff, clinic_by_name
 from service.store.patients import address_hash
 from service.store.secrets import token_hash
+from service.store.sign_ins import end_sign_ins
 
 BUSINESS_HOURS = {str(day): ["08:00", "18:00"] for day in range(5)}
 """Monday to Friday 08:00-18:00 (`clinical-protocol` C1; the clinic must confirm)."""
@@ -132,6 +134,9 @@ def disable(db: Session, row: Staff | ApiKey, now: datetime) -> None:
     """End someone's or something's access; doing it again changes nothing."""
     if row.disabled_at is None:
         row.disabled_at = now
+        if isinstance(row, Staff):
+            end_sign_ins(db, now, staff_id=row.id)
+            close_links(db, now, staff_id=row.id)
         _record(db, row.clinic_id, now, "disabled", f"{row.__tablename__}:{row.id}")
 
 

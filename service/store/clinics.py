@@ -11,6 +11,7 @@ from sqlalchemy import ForeignKey, Index, UniqueConstraint, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from service.domain.values import ClinicFacts, OpenHours, Role
+from service.store.accounts import Account
 from service.store.base import Base, HasId, enum_column
 from service.store.secrets import Sealed, token_hash
 
@@ -73,6 +74,8 @@ class Staff(HasId, Base):
     role: Mapped[Role] = mapped_column(enum_column(Role))
     duty: Mapped[str | None]
     """`on_call`, `lead` or `director`: whom an escalation reaches (`clinical-protocol` C1)."""
+    account_id: Mapped[UUID | None] = mapped_column(ForeignKey(Account.id), index=True)
+    """With which they sign in; None until they have accepted their invitation."""
     created_at: Mapped[datetime]
     disabled_at: Mapped[datetime | None]
 
@@ -135,6 +138,17 @@ def staff_of(db: Session, clinic_id: UUID, *, active_only: bool = True) -> list[
     if active_only:
         asked = asked.where(Staff.disabled_at.is_(None))
     return list(db.scalars(asked))
+
+
+def memberships(db: Session, account_id: UUID) -> list[tuple[Staff, Clinic]]:
+    """Return where a person works now, by the clinic's name."""
+    found = db.execute(
+        select(Staff, Clinic)
+        .join(Clinic, Clinic.id == Staff.clinic_id)
+        .where(Staff.account_id == account_id, Staff.disabled_at.is_(None))
+        .order_by(Clinic.name, Staff.id)
+    )
+    return [(staff, clinic) for staff, clinic in found]
 
 
 def api_keys_of(db: Session, clinic_id: UUID) -> list[ApiKey]:

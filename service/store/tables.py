@@ -1,6 +1,7 @@
 """Every table, for those who need them all at once: the migrations and their test."""
 
 from service.store import (
+    accounts,
     audit,
     clinics,
     flags,
@@ -10,11 +11,13 @@ from service.store import (
     replies,
     sandbox_clock,
     sessions,
+    sign_ins,
     workers,
 )
 from service.store.base import Base
 
 __all__ = [
+    "accounts",
     "audit",
     "clinics",
     "flags",
@@ -25,6 +28,7 @@ __all__ = [
     "replies",
     "sandbox_clock",
     "sessions",
+    "sign_ins",
     "workers",
 ]
 

@@ -32,6 +32,10 @@ class WebParts:
     """Seconds of clinic time in a second; more than 1 only in the sandbox."""
     public_url: str = "http://127.0.0.1:8000"
     """What patients' browsers see; only under https are they asked to stay with it."""
+    wall_clock: Callable[[], datetime] | None = None
+    """What sign-ins and their codes live by; None: by `now`. In the sandbox `now` may be fast."""
+    waive_second_factor: bool = False
+    """True only in the sandbox, whose samples sign in with a password alone."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +63,16 @@ def get_now(parts: Annotated[WebParts, Depends(get_parts)]) -> datetime:
     return parts.now()
 
 
+def get_wall_now(parts: Annotated[WebParts, Depends(get_parts)]) -> datetime:
+    """The moment of the request by the clock on the wall, aware UTC."""
+    return (parts.wall_clock or parts.now)()
+
+
 # scope="function": commit before the response leaves, so that "stored" means stored.
 Db = Annotated[Session, Depends(get_db, scope="function")]
 Now = Annotated[datetime, Depends(get_now)]
+WallNow = Annotated[datetime, Depends(get_wall_now)]
+Parts = Annotated[WebParts, Depends(get_parts)]
 
 _bearer = HTTPBearer(auto_error=False, description="An API key of the clinic.")
 

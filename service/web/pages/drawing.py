@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
 
 from service.domain.files import templates_folder
 from service.domain.page_words import load_page_words
@@ -17,7 +18,7 @@ from service.domain.protocol import CURRENT_VERSION
 from service.domain.values import Language
 from service.pathway.page_answers import Shown
 
-_FILES = {"aftercare.css": "text/css", "mark.svg": "image/svg+xml"}
+_FILES = {"aftercare.css": "text/css", "staff.css": "text/css", "mark.svg": "image/svg+xml"}
 
 
 def draw(name: str, shown: Shown, *, status: int = 200, **values: Any) -> HTMLResponse:
@@ -68,9 +69,14 @@ def _drawn(
         known = slots | {slot: str(value) for slot, value in more.items()}
         return load_page_words(version).say(key, language, known)
 
-    page = _templates().get_template(f"pages/{name}.html")
+    page = templates().get_template(f"pages/{name}.html")
     given = {"shown": None, "status": status} | values
     return HTMLResponse(page.render(say=say, language=language.value, **given), status)
+
+
+def _form_field(token: str) -> Markup:
+    """Return the hidden field that proves where a form was drawn."""
+    return Markup('<input type="hidden" name="form_token" value="{}">').format(token)
 
 
 def _versioned(name: str) -> str:
@@ -83,7 +89,8 @@ def _digest(name: str) -> str:
 
 
 @cache
-def _templates() -> Environment:
+def templates() -> Environment:
+    """Return what every page is drawn with: escaped, and an undefined name is an error."""
     environment = Environment(
         loader=FileSystemLoader(templates_folder()),
         autoescape=select_autoescape(),
@@ -94,4 +101,6 @@ def _templates() -> Environment:
     )
     environment.globals["static"] = _versioned
     environment.filters["dialled"] = partial(re.sub, r"[^0-9+]", "")
+    environment.filters["form_field"] = _form_field
+    environment.filters["in_fours"] = lambda key: " ".join(re.findall(".{1,4}", key))
     return environment

@@ -1,0 +1,35 @@
+"""Every route of staff's pages, by who it is for; a page that is not listed fails the tests."""
+
+from __future__ import annotations
+
+BEFORE_SIGNING_IN = {
+    ("GET", "/"),
+    ("GET", "/sign-in"),
+    ("POST", "/sign-in"),
+    ("GET", "/sign-in/code"),
+    ("POST", "/sign-in/code"),
+    ("POST", "/sign-out"),
+    ("GET", "/set-up"),
+    ("POST", "/set-up"),
+    ("GET", "/invitation/{token}"),
+    ("POST", "/invitation/{token}"),
+    ("POST", "/invitation/{token}/join"),
+}
+"""They show nothing of any clinic to who has no link or password for it."""
+
+SIGNED_IN = {
+    ("GET", "/clinics"),
+    ("POST", "/clinics"),
+    ("GET", "/account"),
+    ("POST", "/account/password"),
+    ("POST", "/account/recovery-codes"),
+    ("POST", "/account/sign-out-everywhere"),
+}
+"""For everybody who is signed in."""
+
+ADMINS = set[tuple[str, str]]()
+"""For admins alone."""
+
+ALL = BEFORE_SIGNING_IN | SIGNED_IN | ADMINS
+
+STAFF_PAGES = {path for _, path in ALL}
