@@ -28,6 +28,10 @@ class FlagOwnedBySomebodyElse(Exception):
         self.owner = owner
 
 
+class CallRecordedMeanwhile(Exception):
+    """Somebody has recorded a call since this flag was looked at."""
+
+
 class FlagAlreadyClosed(Exception):
     """A call has already ended this flag."""
 
@@ -59,15 +63,22 @@ def record_call(
     note: str | None,
     by: str,
     now: datetime,
+    *,
+    tries_seen: int | None = None,
 ) -> Flag:
     """Record how a call went: reaching the patient closes the flag, else the next try is set.
 
     When that try falls due and nobody has called, staff are told from the beginning again; after
     the last one the lead decides (`clinical-protocol` C1, D). A colleague may call in the owner's
-    place. Raises `FlagNotFound` or `FlagAlreadyClosed`.
+    place. Who says how many tries they have seen (`tries_seen`) records nothing when there are
+    more by now, so that one call is never counted twice.
+
+    Raises `FlagNotFound`, `FlagAlreadyClosed` or `CallRecordedMeanwhile`.
     """
     writer = None if outcome.closes else writer_of(db, clinic_id, flag_id)
     flag = _still_open(db, clinic_id, flag_id)
+    if tries_seen is not None and flag.tries != tries_seen:
+        raise CallRecordedMeanwhile
     db.add(
         Call(
             clinic_id=clinic_id,

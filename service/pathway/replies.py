@@ -176,7 +176,10 @@ def _read(
         # Letters answer our own question; they are no piece of the text before it.
         if earlier and not reading.signs:
             joined = "\n".join([*earlier, incoming.body])
-            reading = _more_worrying(reading, rules.read_reply(joined, around))
+            together = rules.read_reply(joined, around)
+            reading = _more_worrying(reading, _from(together, joined, incoming.body))
+        if waited is not None:
+            reading = _from(reading, waited, incoming.body)
     except Exception as error:
         # A reply that cannot be read still needs a person (I4); its text must not reach the log.
         log.error("triage_failed", reply=str(reply.id), error=type(error).__name__)
@@ -193,6 +196,20 @@ def _own_words(
     if incoming.page and waited is None:
         return read_spoken(incoming.page, around, rules.read_reply)
     return rules.read_reply(incoming.body if waited is None else waited, around)
+
+
+def _from(reading: Reading, text: str, body: str) -> Reading:
+    """Count the characters of what was found in a longer text from where its last words begin.
+
+    What was found before them was said in another reply, which is marked there.
+    """
+    skipped = len(text) - len(body) if text.endswith(body) else len(text)
+    findings = tuple(
+        replace(one, start=max(0, one.start - skipped), end=one.end - skipped)
+        for one in reading.findings
+        if one.end > skipped
+    )
+    return replace(reading, findings=findings)
 
 
 def _more_worrying(own: Reading, joined: Reading) -> Reading:

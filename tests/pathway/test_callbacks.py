@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from service.domain.values import CallOutcome, FlagState, Level, MessageKind, MessageState
 from service.pathway.callbacks import (
+    CallRecordedMeanwhile,
     FlagAlreadyClosed,
     FlagNotFound,
     FlagOwnedBySomebodyElse,
@@ -267,3 +268,28 @@ def test_a_closed_flag_is_neither_taken_nor_called_about_again(sessions: Session
             own(db, clinic.id, flag.id, "joe", NOON)
         with pytest.raises(FlagAlreadyClosed):
             call(db, clinic.id, flag, CallOutcome.ADVISED)
+
+
+def test_two_who_record_the_same_call_at_once_record_it_once(sessions: Sessions) -> None:
+    with sessions.begin() as db:
+        clinic, flag = a_flag(db)
+        clinic_id, flag_id = clinic.id, flag.id
+    both = Barrier(2)
+
+    def record(by: str) -> str:
+        both.wait()
+        try:
+            with sessions.begin() as db:
+                outcome = CallOutcome.NO_ANSWER
+                record_call(db, clinic_id, flag_id, outcome, None, by, NOON, tries_seen=0)
+        except CallRecordedMeanwhile:
+            return "told"
+        return "recorded"
+
+    with ThreadPoolExecutor(2) as people:
+        ended = sorted(people.map(record, ["maria", "joe"]))
+
+    assert ended == ["recorded", "told"]
+    with sessions() as db:
+        assert db.scalars(select(Flag)).one().tries == 1
+        assert len(db.scalars(select(Call)).all()) == 1

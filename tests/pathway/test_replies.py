@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.domain.triage.readings import Answer, Circumstances, Reading
+from service.domain.triage.readings import Answer, Circumstances, Finding, Reading
 from service.domain.values import Level, MessageKind, MessageState
 from service.pathway.replies import receive
 from service.store.audit import AuditEntry
@@ -286,3 +286,25 @@ def test_after_hours_the_answer_promises_a_time_at_which_somebody_works(
         assert answer.key == "urgent_closed"
         assert answer.slots == {"callby": (NOON + timedelta(hours=2)).isoformat()}
         assert answer.lane == 0
+
+
+def test_what_was_found_in_two_texts_together_is_marked_where_it_stands(
+    sessions: Sessions,
+) -> None:
+    with sessions.begin() as db:
+        clinic = a_clinic(db)
+        a_patient(db, clinic)
+        receive(db, clinic, a_text("since last night i", "SM1"), rules_that_read(OK))
+        second = a_text("cant breathe", "SM2", NOON + timedelta(minutes=1))
+
+        def together(text: str, around: Circumstances) -> Reading:
+            if "\n" not in text:
+                return OK
+            start = text.index("i\ncant")
+            found = Finding("breathing", Level.EMERGENCY, "cant breathe", start, len(text))
+            return replace(EMERGENCY, findings=(found,))
+
+        reply = receive(db, clinic, second, rules_that_read(together))
+
+        assert reply is not None
+        assert [(one["start"], one["end"]) for one in reply.findings or []] == [(0, 12)]
