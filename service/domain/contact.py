@@ -5,6 +5,9 @@ from __future__ import annotations
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
+_HOME_CODE = 1
+"""The United States' country code."""
+
 
 class ContactError(ValueError):
     """A number or address cannot be used; `field` names which, the message what to do."""
@@ -28,6 +31,17 @@ def parse_phone(text: str, region: str = "US") -> str:
     if number.extension:
         raise ContactError("phone", "has an extension; give a number without one")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def spoken_phone(number: str) -> str:
+    """Return an E.164 number as people read it aloud: `(281) 555-0123`, foreign ones with `+`."""
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return number
+    home = parsed.country_code == _HOME_CODE
+    style = phonenumbers.PhoneNumberFormat
+    return phonenumbers.format_number(parsed, style.NATIONAL if home else style.INTERNATIONAL)
 
 
 def parse_email(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 _MINUTE = timedelta(minutes=1)
 _A_DAY = 24 * 60
@@ -33,3 +34,15 @@ def hours_words(since: datetime, now: datetime) -> str:
     """Return how long ago a session ended: `51 h` as the protocol counts, after a week `9 days`."""
     hours = max(0, int((now - since) / timedelta(hours=1)))
     return f"{hours} h" if hours < 7 * 24 else f"{hours // 24} days"
+
+
+def moment_words(moment: datetime, zone: ZoneInfo, now: datetime) -> str:
+    """Return a moment as staff read it: `2:30 PM` today, `Tue 2:30 PM` this week, else a date."""
+    local, today = moment.astimezone(zone), now.astimezone(zone).date()
+    clock = f"{local.hour % 12 or 12}:{local.minute:02} {'AM' if local.hour < 12 else 'PM'}"
+    days = abs((local.date() - today).days)
+    if days == 0:
+        return clock
+    # A weekday names one day only within a week.
+    day = f"{local:%a}" if days < 7 else f"{local:%b} {local.day}"
+    return f"{day} {clock}"

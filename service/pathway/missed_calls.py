@@ -40,36 +40,43 @@ def writer_of(db: Session, clinic_id: UUID, flag_id: UUID) -> Address | None:
 def say_call_missed(
     db: Session, clinic: Clinic, flag: Flag, writer: Address, now: datetime
 ) -> None:
-    """Plan the text for a locked flag whose patient was rung and not reached.
+    """Plan the text for a locked flag whose patient was rung and not reached."""
+    planned = missed_call_text(db, clinic, flag, writer, now)
+    if planned is not None:
+        db.add(planned)
+
+
+def missed_call_text(
+    db: Session, clinic: Clinic, flag: Flag, writer: Address, now: datetime
+) -> Message | None:
+    """Return the text about a call that reached nobody, not stored yet; None: there is none.
 
     Only an emergency's goes out at night; nobody who wants no texts gets one.
     """
     patient = db.get(Patient, flag.patient_id) if flag.patient_id else None
     stopped = patient is not None and not patient.in_care()
     if stopped or not writer.may_receive():
-        return
+        return None
     zone = zone_named((patient.time_zone if patient else None) or clinic.time_zone)
     courtesy = load_protocol(CURRENT_VERSION).limits.courtesy
     may_go = flag.level is Level.EMERGENCY or is_allowed(now, courtesy, zone)
-    db.add(
-        Message(
-            clinic_id=clinic.id,
-            address_id=writer.id,
-            patient_id=flag.patient_id,
-            session_id=flag.session_id,
-            key=KEY,
-            kind=MessageKind.REPLY,
-            lane=int(LANE_REPLY),
-            channel=writer.channel,
-            wording=KEY,
-            language=patient.language if patient else Language.EN,
-            protocol_version=CURRENT_VERSION,
-            due_at=now,
-            send_at=now,
-            send_before=now + _USEFUL_FOR,
-            useful_until=now + _USEFUL_FOR,
-            state=MessageState.PLANNED if may_go else MessageState.SKIPPED,
-            reason=None if may_go else AT_NIGHT,
-            created_at=now,
-        )
+    return Message(
+        clinic_id=clinic.id,
+        address_id=writer.id,
+        patient_id=flag.patient_id,
+        session_id=flag.session_id,
+        key=KEY,
+        kind=MessageKind.REPLY,
+        lane=int(LANE_REPLY),
+        channel=writer.channel,
+        wording=KEY,
+        language=patient.language if patient else Language.EN,
+        protocol_version=CURRENT_VERSION,
+        due_at=now,
+        send_at=now,
+        send_before=now + _USEFUL_FOR,
+        useful_until=now + _USEFUL_FOR,
+        state=MessageState.PLANNED if may_go else MessageState.SKIPPED,
+        reason=None if may_go else AT_NIGHT,
+        created_at=now,
     )

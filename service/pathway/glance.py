@@ -1,0 +1,41 @@
+"""Whether what should be running runs: what a person must know before trusting a quiet list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from service.store.clinics import Clinic
+from service.store.workers import BEATING, newest_beat
+
+
+@dataclass(frozen=True)
+class Glance:
+    """What stands still. All None: nothing does."""
+
+    no_worker_since: datetime | None
+    """The last sign of any worker, when that is too long ago."""
+    never_ran: bool
+    """No worker has ever run."""
+    stopped_at: datetime | None
+    """When sending was stopped for the clinic."""
+    stopped_because: str | None
+
+    @property
+    def all_well(self) -> bool:
+        """Is there nothing to say?"""
+        return not (self.never_ran or self.no_worker_since or self.stopped_at)
+
+
+def glance(db: Session, clinic: Clinic, now: datetime, speed: float = 1) -> Glance:
+    """Look at the worker and at the clinic's sending; `speed` is that of a sandbox's clock."""
+    beat = newest_beat(db)
+    silent = beat is not None and beat < now - BEATING * speed
+    return Glance(
+        no_worker_since=beat if silent else None,
+        never_ran=beat is None,
+        stopped_at=clinic.sending_stopped_at,
+        stopped_because=clinic.sending_stopped_because,
+    )
