@@ -79,11 +79,17 @@ def figure_of_speech(match: Match, scene: Scene) -> str | None:
         hides = figure.family.hides
         if (
             (not hides or match.family.category in hides)
-            and own.intersection(range(figure.first, figure.last + 1))
+            and _within(own, figure)
             and not _figure_denied(figure, own, scene)
         ):
             return FIGURE
     return None
+
+
+def _within(own: set[int], figure: Match) -> bool:
+    """Say whether a figure speaks of a finding; one with more words of its own says more."""
+    span = range(figure.first, figure.last + 1)
+    return own.issubset(span) or (len(own) <= len(figure.places) and not own.isdisjoint(span))
 
 
 def _figure_denied(figure: Match, own: set[int], scene: Scene) -> bool:
@@ -146,10 +152,13 @@ def _answered_no(match: Match, scene: Scene, own: frozenset[int]) -> bool:
     after = match.last + 1
     if after >= len(scene.words) or after in own or not scene.satisfies(after, "negator_after"):
         return False
-    if scene.layout.sentences[after] != scene.layout.sentences[match.last]:
+    asked = "?" in scene.words[match.last].after
+    if scene.layout.sentences[after] != scene.layout.sentences[match.last] and not asked:
         return False
-    last = after + 1 == len(scene.words)
-    return last or scene.words[after + 1].mark > 0
+    following = after + 1
+    if following < len(scene.words) and scene.words[following].text in ("hay", "tengo"):
+        following += 1
+    return following == len(scene.words) or scene.words[following].mark > 0
 
 
 def _denied_before(match: Match, scene: Scene, reach: int, own: frozenset[int]) -> bool:
@@ -170,7 +179,7 @@ def _denied_before(match: Match, scene: Scene, reach: int, own: frozenset[int]) 
             if joined or not (item or comma):
                 return True
             # "no pain numb hand" are two statements; "no pain, numbness or chills" is a list.
-            return _list_goes_on(match, scene)
+            return scene.satisfies(place, "denier") or _list_goes_on(match, scene)
         if scene.satisfies(place, "connector"):
             joined = True
         elif place in symptoms or scene.satisfies(place, "symptom"):
@@ -215,7 +224,7 @@ def hypothetical(match: Match, scene: Scene) -> str | None:
 
 def of_other_person(match: Match, scene: Scene, guardian: bool) -> str | None:
     """Somebody else has it: "my son has a fever". Who only reports it, or writes, has not."""
-    if scene.of(Role.SPEAKER):
+    if scene.of(Role.SPEAKER) or match.family.level is Level.ROUTINE:
         return None
     reporters = {place for cue in scene.of(Role.REPORTER) for place in cue.places}
     for other in scene.of(Role.OTHER):

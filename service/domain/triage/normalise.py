@@ -43,6 +43,8 @@ _PIECE = re.compile(
     r"|(?P<other>[^\s])"
 )
 _APOSTROPHE = re.compile(f"[{_APOSTROPHES}]")
+_CONTRACTED = {f"we{apostrophe}re": "weare" for apostrophe in _APOSTROPHES}
+"""Without its apostrophe it would be another word."""
 _INVISIBLE = dict.fromkeys(
     [0xFE0F, 0xFE0E, 0x20E3, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x00AD, 0x0000]
 )
@@ -69,7 +71,7 @@ def words_of(text: str, emoji: Mapping[str, str]) -> tuple[Word, ...]:
                 continue
             piece = known
         elif kind == "word":
-            piece = _APOSTROPHE.sub("", piece)
+            piece = _CONTRACTED.get(piece) or _APOSTROPHE.sub("", piece)
         elif kind == "without":
             piece = "without"
         elif kind == "percent":

@@ -59,7 +59,7 @@ def score_of(text: str, scene: Scene, checkin_open: bool) -> Score:
         candidates.append(_Candidate(value, place, _past(place, scene), _origin(place, scene)))
     current = [candidate for candidate in candidates if not candidate.past]
     arrived = [candidate for candidate in current if not candidate.origin]
-    current = arrived or current
+    current = [each for each in arrived if _now(each.place, scene)] or arrived or current
     if current:
         best = max(current, key=lambda candidate: candidate.value)
         return Score(best.value, bool(beyond), (best.place,))
@@ -76,8 +76,15 @@ def _is_number(place: int, scene: Scene) -> bool:
 def _value(text: str, place: int, scene: Scene) -> tuple[int | None, int]:
     """Return the number at `place` on the pain scale, and the last place it takes up."""
     word = scene.words[place]
+    upper = _upper_end(place, scene)
+    if upper is not None:
+        return upper
+    half = _half_after(place, scene)
     if not word.is_number:
-        return NUMBER_WORDS[word.text], _end_of_scale(place, scene)
+        value = NUMBER_WORDS[word.text]
+        return (value + 1, half) if half else (value, _end_of_scale(place, scene))
+    if half and word.text.isdigit():
+        return int(word.text[:3]) + 1, half
     before = word.start - 1
     if before >= 0 and text[before] == "-" and (before == 0 or text[before - 1].isspace()):
         return None, place
@@ -98,6 +105,40 @@ def _value(text: str, place: int, scene: Scene) -> tuple[int | None, int]:
     if ":" in number or number.count(".") > 1 or len(number) > 5:
         return None, place
     return _rounded(number), _end_of_scale(place, scene)
+
+
+def _half_after(place: int, scene: Scene) -> int | None:
+    """Return the last place of "and a half", "y medio"; halves round up (triage guide)."""
+    following = tuple(word.text for word in scene.words[place + 1 : place + 4])
+    if following[:2] in (("y", "medio"), ("y", "media"), ("and", "half")):
+        return place + 2
+    return place + 3 if following == ("and", "a", "half") else None
+
+
+def _upper_end(place: int, scene: Scene) -> tuple[int, int] | None:
+    """Return the higher number of "between 2 and 3", "2 or 3", and where it stands."""
+    words = scene.words
+    joint = place + 2
+    if joint < len(words) and words[joint].text in ("a", "an", "un"):
+        joint += 1
+    if joint >= len(words) or not _is_number(joint, scene) or not _is_plain(place, scene):
+        return None
+    joined = words[place + 1].text
+    spanned = place > 0 and words[place - 1].text in ("between", "entre")
+    if joined not in ("or", "o", "u") and not (spanned and joined in ("and", "y", "n", "e")):
+        return None
+    pair = [_plain_value(at, scene) for at in (place, joint)]
+    values = [value for value in pair if value is not None]
+    return (max(values), _end_of_scale(joint, scene)) if len(values) == 2 else None
+
+
+def _is_plain(place: int, scene: Scene) -> bool:
+    return not scene.words[place].is_number or scene.words[place].text.isdigit()
+
+
+def _plain_value(place: int, scene: Scene) -> int | None:
+    word = scene.words[place]
+    return _rounded(word.text) if word.is_number else NUMBER_WORDS[word.text]
 
 
 def _rounded(number: str) -> int | None:
@@ -139,7 +180,11 @@ def _excluded(place: int, end: int, scene: Scene) -> bool:
         and scene.satisfies(following, "not_pain_unit")
     ):
         return True
-    return any(match.first <= place <= match.last for match in scene.of(Role.SCORE_NO))
+    return any(
+        match.first <= place <= match.last
+        and not any(words[at].mark for at in range(match.first + 1, match.last + 1))
+        for match in scene.of(Role.SCORE_NO)
+    )
 
 
 def _reads_as_score(place: int, end: int, scene: Scene, asked: bool) -> bool:
@@ -156,6 +201,10 @@ def _reads_as_score(place: int, end: int, scene: Scene, asked: bool) -> bool:
     if scene.words[place].text in _ONE and not leads and not (opens and _free(end, scene)):
         return opens and asked and scene.satisfies(after, "after_score")
     if _free(end, scene):
+        return True
+    if asked and (scene.satisfies(before, "pain") if before >= 0 else True):
+        return True
+    if asked and scene.words[after].text in ("when", "cuando"):
         return True
     if asked and (before < 0 or (leads and scene.satisfies(before, "opens_score"))):
         return True
@@ -179,6 +228,13 @@ def _pain_nearby(place: int, end: int, scene: Scene) -> bool:
     )
 
 
+def _reached(before: int, place: int, scene: Scene) -> bool:
+    """Say whether the word before leads to where the score came to; "used to be" does not."""
+    words = scene.words
+    used = before > 0 and words[before - 1].text == "used"
+    return before < place - 1 and words[before].text in _REACHED and not used
+
+
 def _past(place: int, scene: Scene) -> bool:
     """ "was 7", "from 6 to", "de 8 a", "4 the other day": not now."""
     words, layout = scene.words, scene.layout
@@ -187,7 +243,7 @@ def _past(place: int, scene: Scene) -> bool:
     for before in range(place - 1, lowest - 1, -1):
         if layout.phrases[before] != phrase or scene.satisfies(before, "now"):
             break
-        if _is_number(before, scene) or (before < place - 1 and words[before].text in _REACHED):
+        if _is_number(before, scene) or _reached(before, place, scene):
             break
         if scene.satisfies(before, "past_score"):
             return True
@@ -199,6 +255,12 @@ def _past(place: int, scene: Scene) -> bool:
         if scene.satisfies(after, "past_score_after"):
             return True
     return False
+
+
+def _now(place: int, scene: Scene) -> bool:
+    """ "a 2 today", "hoy 5": said to hold now, so the others do not."""
+    near = [at for at in (place - 1, place + 1) if 0 <= at < len(scene.words)]
+    return any(scene.satisfies(at, "now") and scene.words[max(at, place)].mark == 0 for at in near)
 
 
 def _origin(place: int, scene: Scene) -> bool:

@@ -111,7 +111,7 @@ CONTEXT_CLASSES = (
     "negator", "negator_after", "light", "connector", "symptom", "body", "self", "pain",
     "pain_word", "not_pain_unit", "number", "child", "pronoun", "only", "now", "person_subject",
     "unable", "before_score", "after_score", "past_score", "past_score_after", "origin", "sore",
-    "needled", "opens_score", "lasting", "object_before", "emoji", "function",
+    "needled", "opens_score", "lasting", "object_before", "emoji", "function", "denier",
 )  # fmt: skip
 """Classes the engine itself asks for, beside the cues."""
 
