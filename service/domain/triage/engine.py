@@ -6,7 +6,8 @@ from service.domain.triage import signs as lettered
 from service.domain.triage.answers import answer_for
 from service.domain.triage.context import findings_of
 from service.domain.triage.cues import Scene, scene_of
-from service.domain.triage.judge import denied, hypothetical
+from service.domain.triage.denial import denied
+from service.domain.triage.judge import hypothetical
 from service.domain.triage.keywords import keyword_of
 from service.domain.triage.levels import highest, pain_findings
 from service.domain.triage.number_words import NUMBER_WORDS

@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from service.domain.triage.clauses import CONTRAST
 from service.domain.triage.cues import Scene, covered
-from service.domain.triage.judge import OTHER_PERSON, denied, hypothetical, of_other_person
+from service.domain.triage.denial import denied
+from service.domain.triage.judge import OTHER_PERSON, hypothetical, of_other_person
 from service.domain.triage.levels import DAY_FOUR_FROM_HOURS
 from service.domain.triage.normalise import MAX_CHARACTERS
 from service.domain.triage.numbers import Score

@@ -112,6 +112,7 @@ CONTEXT_CLASSES = (
     "pain_word", "not_pain_unit", "number", "child", "pronoun", "only", "now", "person_subject",
     "unable", "before_score", "after_score", "past_score", "past_score_after", "origin", "sore",
     "needled", "opens_score", "lasting", "object_before", "emoji", "function", "denier",
+    "recovered",
 )  # fmt: skip
 """Classes the engine itself asks for, beside the cues."""
 

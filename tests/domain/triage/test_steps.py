@@ -5,7 +5,8 @@ import pytest
 from service.domain.triage import Answer, Circumstances, load_rules, read_reply
 from service.domain.triage.clauses import layout_of
 from service.domain.triage.cues import scene_of
-from service.domain.triage.judge import denied, hypothetical, over
+from service.domain.triage.denial import denied
+from service.domain.triage.judge import hypothetical, over
 from service.domain.triage.lexicon import spanish_sound
 from service.domain.triage.normalise import words_of
 from service.domain.triage.numbers import score_of
