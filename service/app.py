@@ -59,6 +59,7 @@ from service.web.pages.account import router as account_pages
 from service.web.pages.check_in import router as check_in_pages
 from service.web.pages.joining import router as joining_pages
 from service.web.pages.patient import router as patient_pages
+from service.web.pages.resetting import router as resetting_pages
 from service.web.pages.signing_in import router as signing_in_pages
 from service.web.pages.unsubscribe import router as unsubscribe_pages
 from service.web.site import build_site
@@ -155,6 +156,7 @@ def site(parts: Parts, account: TwilioAccount | None, *more: APIRouter) -> FastA
         signing_in_pages(),
         joining_pages(),
         account_pages(),
+        resetting_pages(),
     )
     always = (emails, *pages, *more)
     if account is None:

@@ -82,10 +82,16 @@ def staff_create(
 
 
 @staff_app.command("invite")
-def staff_invite(clinic: ClinicName, staff_id: Annotated[UUID, typer.Argument()]) -> None:
+def staff_invite(
+    clinic: ClinicName,
+    staff_id: Annotated[UUID, typer.Argument()],
+    lost_phone: Annotated[
+        bool, typer.Option(help="A new password and phone for the account. Ask who they are.")
+    ] = False,
+) -> None:
     """Print a new invitation for someone whose last one has ended; it is shown once."""
     with transaction() as (db, parts):
-        link = _invitation(db, parts, _member(db, clinic, staff_id))
+        link = _invitation(db, parts, _member(db, clinic, staff_id), lost_phone=lost_phone)
     _show(link)
 
 
@@ -148,8 +154,10 @@ def _member(db: Session, clinic: str, staff_id: UUID) -> clinics.Staff:
     return found[0]
 
 
-def _invitation(db: Session, parts: Parts, staff: clinics.Staff) -> str:
-    token = invite(db, staff, system_now(), actor="command line")
+def _invitation(
+    db: Session, parts: Parts, staff: clinics.Staff, *, lost_phone: bool = False
+) -> str:
+    token = invite(db, staff, system_now(), actor="command line", lost_phone=lost_phone)
     return f"{parts.settings.public_url}/invitation/{token}"
 
 

@@ -42,7 +42,7 @@ class Block(_Row):
     kind: Literal["text", "heading", "warning", "list", "button"]
     text: OneLine | None = None
     points: tuple[OneLine, ...] = Field(default=(), strict=False)
-    to: Literal["check_in", "app"] | None = None
+    to: Literal["check_in", "app", "reset"] | None = None
     when: dict[str, str] = {}
 
     @model_validator(mode="before")
@@ -139,6 +139,8 @@ class EmailLinks:
     unsubscribe: str | None = None
     check_in: str | None = None
     app: str | None = None
+    reset: str | None = None
+    """Where a member of staff chooses a new password, once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,7 +125,12 @@ def _email(
         claim,
         clinic,
         zone,
-        EmailLinks(unsubscribe=unsubscribe, check_in=links.check_in_url(claim.id), app=public_url),
+        EmailLinks(
+            unsubscribe=unsubscribe,
+            check_in=links.check_in_url(claim.id),
+            app=public_url,
+            reset=_reset_url(public_url, claim),
+        ),
     )
     return Outgoing(
         id=claim.id,
@@ -138,6 +143,12 @@ def _email(
         unsubscribe_url=unsubscribe,
         reply_to=clinic.email_from,
     )
+
+
+def _reset_url(public_url: str, claim: Claim) -> str | None:
+    """Return where staff choose a new password: our own address, whatever a request named."""
+    token = (claim.slots or {}).get("reset_token")
+    return f"{public_url}/reset/{token}" if token else None
 
 
 def _named_address(name: str, address: str) -> str:

@@ -26,6 +26,7 @@ from service.store.accounts import (
 )
 from service.store.clinics import Clinic, Staff
 from service.store.secrets import token_hash
+from service.store.sign_ins import end_sign_ins
 
 OPEN_FOR = timedelta(days=7)
 _RECOVERY_CODES = 8
@@ -66,14 +67,21 @@ class Joined:
     recovery_codes: tuple[str, ...]
 
 
-def invite(db: Session, staff: Staff, now: datetime, *, actor: str) -> str:
-    """Return the token of a new invitation; an older one of theirs ends."""
+def invite(
+    db: Session, staff: Staff, now: datetime, *, actor: str, lost_phone: bool = False
+) -> str:
+    """Return the token of a new invitation; an older one of theirs ends.
+
+    With `lost_phone` it gives the account they have a new password and a new authenticator app:
+    whoever asks for it must know the person, for it is their way in.
+    """
     close_links(db, now, staff_id=staff.id)
     token = secrets.token_urlsafe(32)
     db.add(
         StaffLink(
             purpose=LinkPurpose.INVITATION,
             staff_id=staff.id,
+            account_id=staff.account_id if lost_phone else None,
             token_hash=token_hash(token),
             totp_secret=pyotp.random_base32(),
             created_at=now,
@@ -85,7 +93,7 @@ def invite(db: Session, staff: Staff, now: datetime, *, actor: str) -> str:
         clinic_id=staff.clinic_id,
         at=now,
         actor=actor,
-        action="invited",
+        action="invited_anew" if lost_phone else "invited",
         subject=f"staff:{staff.id}",
     )
     return token
@@ -96,7 +104,7 @@ def invitation_of(db: Session, token: str, now: datetime) -> Invitation:
     link, staff = _invited(db, token, now)
     clinic = db.get_one(Clinic, staff.clinic_id)
     secret = link.totp_secret or ""
-    account = account_by_email(db, staff.email)
+    account = None if link.account_id else account_by_email(db, staff.email)
     return Invitation(
         clinic=clinic.name,
         name=staff.name,
@@ -121,9 +129,13 @@ def join(db: Session, token: str, account_id: UUID, now: datetime) -> None:
 
 
 def accept(db: Session, token: str, password: str, code: str, now: datetime) -> Joined | NotTaken:
-    """Make the invited person's account; raises `LinkIsOver`, also where there is one already."""
+    """Make the invited person's account, or begin their old one anew if the invitation says so.
+
+    Raises `LinkIsOver`, also where there is an account that is to `join`.
+    """
     link, staff = _invited(db, token, now)
-    if account_by_email(db, staff.email) is not None:
+    account = db.get_one(Account, link.account_id) if link.account_id else None
+    if account is None and account_by_email(db, staff.email) is not None:
         raise LinkIsOver
     clinic = db.get_one(Clinic, staff.clinic_id)
     refused = why_refused(password, (staff.name, staff.email, clinic.name, "aftercare"))
@@ -132,17 +144,15 @@ def accept(db: Session, token: str, password: str, code: str, now: datetime) -> 
     step = matching_step(link.totp_secret or "", code, now, last_step=0)
     if step is None:
         return NotTaken("code", "This is not the code the app shows now. Wait for the next one.")
-    account = Account(
-        email=staff.email,
-        email_hash=email_hashes(db, staff.email)[0],
-        password_hash=passwords.hashed(password),
-        totp_secret=link.totp_secret,
-        last_totp_step=step,
-        created_at=now,
-        password_set_at=now,
-    )
-    db.add(account)
+    if account is None:
+        account = Account(
+            email=staff.email, email_hash=email_hashes(db, staff.email)[0], created_at=now
+        )
+        db.add(account)
+    account.password_hash, account.password_set_at = passwords.hashed(password), now
+    account.totp_secret, account.last_totp_step = link.totp_secret, step
     db.flush()
+    end_sign_ins(db, now, account_id=account.id)
     _use(db, link, staff, account, now)
     return Joined(new_recovery_codes(db, account.id))
 

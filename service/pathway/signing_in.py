@@ -40,8 +40,8 @@ _FOR_THE_CODE = timedelta(minutes=5)
 _CODES_PER_PASSWORD = 5
 _SEEN_EVERY = timedelta(minutes=1)
 """Being seen is written down no oftener, so that looking at a page is rarely a write."""
-_FREE_OF_ACCOUNT, _FREE_OF_PLACE, _FREE_OF_CODES = 5, 30, 5
-"""A whole clinic may sit behind one address."""
+_FREE_OF_ACCOUNT, _FREE_OF_PLACE, _FREE_OF_CODES, _FREE_REQUESTS = 5, 30, 5, 3
+"""Tries that cost no wait. A whole clinic may sit behind one address."""
 
 
 @dataclass(frozen=True)
@@ -140,10 +140,9 @@ def check_code(
         if half is None or half.complete or now - half.began_at > _FOR_THE_CODE:
             return None
         account = db.get_one(Account, half.account_id, with_for_update=True)
-        key = _key(db, "code", str(account.id))
-        wait = count_try(db, [(key, _FREE_OF_CODES)], now)
-        if wait is not None:
-            return TooMany(ceil(wait.total_seconds()))
+        many = count_code(db, account, now)
+        if many:
+            return many
         half.tries += 1
         if not factor_is_right(db, account, code, now):
             note(db, account, "sign_in_failed", now, address=visitor.address, factor="code")
@@ -151,10 +150,25 @@ def check_code(
                 half.ended_at = now
                 return None
             return Wrong()
-        forget_tries(db, [key])
         # Whoever gave the browser its first cookie must not know the one that opens everything.
         half.ended_at = now
         return _complete(db, account, visitor, now, began_at=half.began_at)
+
+
+def count_code(db: Session, account: Account, now: datetime) -> TooMany | None:
+    """Count a code that is about to be tried, wherever it is typed; None when it may be."""
+    wait = count_try(db, [(_code_key(db, account), _FREE_OF_CODES)], now)
+    return None if wait is None else TooMany(ceil(wait.total_seconds()))
+
+
+def count_request(db: Session, email: str, visitor: Visitor, now: datetime) -> TooMany | None:
+    """Count what anybody may ask for in another's name, as a reset; None when it may be done."""
+    keys = [
+        (_throttle_key(db, "request for", email.strip().casefold()), _FREE_REQUESTS),
+        (_throttle_key(db, "request from", visitor.address), _FREE_OF_PLACE),
+    ]
+    wait = count_try(db, keys, now)
+    return None if wait is None else TooMany(ceil(wait.total_seconds()))
 
 
 def factor_is_right(db: Session, account: Account, code: str, now: datetime) -> bool:
@@ -163,8 +177,12 @@ def factor_is_right(db: Session, account: Account, code: str, now: datetime) -> 
         return False
     step = matching_step(account.totp_secret, code, now, last_step=account.last_totp_step)
     if step is not None:
-        return use_totp_step(db, account.id, step)
-    return use_recovery_code(db, account.id, plain_code(code), now)
+        right = use_totp_step(db, account.id, step)
+    else:
+        right = use_recovery_code(db, account.id, plain_code(code), now)
+    if right:
+        forget_tries(db, [_code_key(db, account)])
+    return right
 
 
 def plain_code(code: str) -> str:
@@ -275,10 +293,10 @@ def _keys(
     cannot keep its owner out.
     """
     if account and visitor.device and _is_known(db, account.id, visitor.device):
-        return [(_key(db, "device", visitor.device), _FREE_OF_ACCOUNT)]
+        return [(_throttle_key(db, "device", visitor.device), _FREE_OF_ACCOUNT)]
     return [
         (email_hashes(db, email)[0], _FREE_OF_ACCOUNT),
-        (_key(db, "place", visitor.address), _FREE_OF_PLACE),
+        (_throttle_key(db, "place", visitor.address), _FREE_OF_PLACE),
     ]
 
 
@@ -290,7 +308,11 @@ def _forgive(db: Session, keys: list[tuple[bytes, int]], now: datetime) -> None:
         forgive_try(db, key, now)
 
 
-def _key(db: Session, kind: str, value: str) -> bytes:
+def _code_key(db: Session, account: Account) -> bytes:
+    return _throttle_key(db, "code", str(account.id))
+
+
+def _throttle_key(db: Session, kind: str, value: str) -> bytes:
     return vault_of(db.get_bind().dialect).lookup_hashes(f"{kind}\x00{value}")[0]
 
 

@@ -38,12 +38,13 @@ LINKS = EmailLinks(
     unsubscribe="https://care.example/u/one?a=1&b=2",
     check_in="https://care.example/c/two",
     app="https://care.example/flags",
+    reset="https://care.example/reset/three",
 )
 PATIENTS = [
     pytest.param(key, language, id=f"{key}-{language.value}")
     for key in sorted(EMAILS.keys)
     for language in Language
-    if not key.startswith("notice_")
+    if not EMAILS.get(key, EN).for_staff
 ]
 EVERY_EMAIL = [
     pytest.param(key, language, id=f"{key}-{language.value}")
@@ -128,6 +129,12 @@ def test_an_email_to_staff_leads_to_the_service_and_says_nothing_about_patients(
     assert {slot for block in notice.body for slot in block.slots} <= {"clinic", "callby"}
     assert "https://care.example/flags" in email(key, language).text
     assert "/u/" not in email(key, language).text
+
+
+def test_only_notices_and_a_new_password_are_for_staff():
+    for_staff = {key for key in EMAILS.keys if EMAILS.get(key, EN).for_staff}
+
+    assert for_staff == {key for key in EMAILS.keys if key.startswith("notice_")} | {"email_reset"}
 
 
 @pytest.mark.parametrize(("key", "language"), EVERY_EMAIL)

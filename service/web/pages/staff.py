@@ -15,6 +15,7 @@ from service.domain.values import Role
 from service.pathway.signing_in import ClinicToChoose, SignedInStaff, Visitor, who_is
 from service.web.cookies import Cookies
 from service.web.deps import Db, WallNow, get_parts
+from service.web.headers import POLICY_WITH_SCRIPTS
 from service.web.pages.drawing import templates
 from service.web.pages.forms import LARGEST_BODY
 
@@ -151,6 +152,7 @@ def draw_staff(
         "status": status,
     }
     response = HTMLResponse(page.render(**(given | values)), status)
+    response.headers["Content-Security-Policy"] = POLICY_WITH_SCRIPTS
     cookies_of(request).keep_form(response)
     return response
 

@@ -16,6 +16,7 @@ from service.store.engine import Sessions
 from service.web.deps import WebParts
 from service.web.pages.account import router as account_pages
 from service.web.pages.joining import router as joining_pages
+from service.web.pages.resetting import router as resetting_pages
 from service.web.pages.signing_in import router as signing_in_pages
 from service.web.site import build_site
 from tests.make import a_clinic
@@ -31,7 +32,7 @@ def clock() -> Moment:
 def pages(engine: Engine, sessions: Sessions, clock: Moment) -> FastAPI:
     """The application, in which the samples need no second factor."""
     web = WebParts(engine, sessions, clock, public_url=URL, waive_second_factor=True)
-    return build_site(web, signing_in_pages(), joining_pages(), account_pages())
+    return build_site(web, signing_in_pages(), joining_pages(), account_pages(), resetting_pages())
 
 
 @pytest.fixture

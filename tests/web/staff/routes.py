@@ -14,6 +14,10 @@ BEFORE_SIGNING_IN = {
     ("GET", "/invitation/{token}"),
     ("POST", "/invitation/{token}"),
     ("POST", "/invitation/{token}/join"),
+    ("GET", "/reset"),
+    ("POST", "/reset"),
+    ("GET", "/reset/{token}"),
+    ("POST", "/reset/{token}"),
 }
 """They show nothing of any clinic to who has no link or password for it."""
 
