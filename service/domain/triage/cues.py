@@ -6,30 +6,24 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from service.domain.triage.clauses import Layout, layout_of
 from service.domain.triage.normalise import Word, words_of
 from service.domain.triage.patterns import Cue, Placed, match_cue
-from service.domain.triage.rules import Family, Role, Rules
+from service.domain.triage.rules import Candidate, Family, Role, Rules
 
 _KEPT = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """A cue found: `places` are the numbers of the words that make it."""
 
     family: Family
     cue: Cue
     places: tuple[int, ...]
-
-    @property
-    def first(self) -> int:
-        return self.places[0]
-
-    @property
-    def last(self) -> int:
-        return self.places[-1]
+    first: int
+    last: int
 
 
 @dataclass(frozen=True)
@@ -97,25 +91,31 @@ def _uncrowded(found: tuple[Match, ...]) -> tuple[Match, ...]:
 def _found(atoms: list[frozenset[str]], layout: Layout, rules: Rules) -> tuple[Match, ...]:
     placed = Placed(atoms, layout.clauses, layout.phrases)
     found: dict[tuple[str, tuple[int, ...]], Match] = {}
-    standing: dict[str, list[int]] = {}
-    for at, satisfied in enumerate(atoms):
-        for atom in satisfied:
-            standing.setdefault(atom, []).append(at)
-    present = standing.keys()
-    for atom in present & rules.index.keys():
-        for candidate in rules.index[atom]:
-            if not candidate.needs <= present:
+    present: set[str] = set().union(*atoms)
+    for candidate in _possible(present, rules):
+        first = candidate.first
+        for at, satisfied in enumerate(atoms):
+            if first not in satisfied:
                 continue
-            for at in standing[candidate.first]:
-                places = match_cue(candidate.cue, at, candidate.lead, placed)
-                if places is None:
-                    continue
-                key = (candidate.family.key, places)
-                known = found.get(key)
-                # Sets have no order: the cue reported must not depend on it.
-                if known is None or candidate.cue.text < known.cue.text:
-                    found[key] = Match(candidate.family, candidate.cue, places)
+            places = match_cue(candidate.cue, at, candidate.lead, placed)
+            if places is None:
+                continue
+            key = (candidate.family.key, places)
+            known = found.get(key)
+            # Sets have no order: the cue reported must not depend on it.
+            if known is None or candidate.cue.text < known.cue.text:
+                found[key] = Match(candidate.family, candidate.cue, places, places[0], places[-1])
     return tuple(sorted(found.values(), key=_reading_order))
+
+
+def _possible(present: set[str], rules: Rules) -> list[Candidate]:
+    """Return the cues whose every word is somewhere in the reply: a few of thousands."""
+    return [
+        candidate
+        for atom in present & rules.index.keys()
+        for needs, candidate in rules.index[atom]
+        if needs <= present
+    ]
 
 
 def _reading_order(match: Match) -> tuple[int, int, str]:

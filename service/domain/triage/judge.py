@@ -97,7 +97,7 @@ def _figure_denied(figure: Match, own: set[int], scene: Scene) -> bool:
 
 def hypothetical(match: Match, scene: Scene) -> str | None:
     """ "what if it gets red": said of what might come, not of what is."""
-    if match.family.level is Level.ROUTINE:
+    if match.family.level is Level.ROUTINE and match.family.role is not Role.WORRY:
         return None  # the question itself is asked
     for cue in scene.of(Role.HYPOTHETICAL):
         same = scene.layout.clauses[cue.last] == scene.layout.clauses[match.first]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 MAX_CHARACTERS = 2_000
 """A text is at most 1,600 characters; a longer reply is read this far and goes to a person."""
@@ -15,8 +15,7 @@ STRONG, WEAK = 2, 1
 _REPEATS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """One word, number or emoji of a reply.
 
     `mark` is the strongest punctuation between this word and the one before it: 0 none, `WEAK`
@@ -76,12 +75,16 @@ def words_of(text: str, emoji: Mapping[str, str]) -> tuple[Word, ...]:
             piece = "without"
         elif kind == "percent":
             piece = "percent"
-        if [word.text for word in words[-_REPEATS:]] == [piece] * _REPEATS:
+        if words and words[-1].text == piece and _repeated(piece, words):
             continue  # a fourth "no" or smile in a row says no more than the third
         start, end = positions(match.start()), positions(match.end() - 1) + 1
         words.append(Word(piece, start, end, mark, "", kind == "number"))
         mark = 0
     return tuple(words)
+
+
+def _repeated(piece: str, words: list[Word]) -> bool:
+    return [word.text for word in words[-_REPEATS:]] == [piece] * _REPEATS
 
 
 def fold(text: str) -> tuple[str, Callable[[int], int]]:

@@ -102,7 +102,8 @@ class Rules:
     classes: Mapping[str, tuple[str, ...]]
     emoji: Mapping[str, str]
     lexicon: Lexicon = field(repr=False)
-    index: Mapping[str, tuple[Candidate, ...]] = field(repr=False)
+    index: Mapping[str, tuple[tuple[frozenset[str], Candidate], ...]] = field(repr=False)
+    """For an atom the cues to try where it is present, each with what else it needs."""
     weights: Weights = field(default_factory=Weights, repr=False)
     """How worrying words are where no cue decides; see `worry`."""
 
@@ -220,15 +221,15 @@ def _check_classes(atoms: Iterable[str], classes: Mapping[str, tuple[str, ...]])
 
 def _index(
     families: Iterable[Family], classes: Mapping[str, tuple[str, ...]]
-) -> dict[str, tuple[Candidate, ...]]:
+) -> dict[str, tuple[tuple[frozenset[str], Candidate], ...]]:
     """For each atom the cues to try where it stands; a cue is kept under its rarest atom."""
     candidates = [_candidate(family, cue, classes) for family in families for cue in family.cues]
     uses = Counter(atom for candidate in candidates for atom in candidate.needs)
     common = _breadths(uses, classes)
-    index: dict[str, list[Candidate]] = {}
+    index: dict[str, list[tuple[frozenset[str], Candidate]]] = {}
     for candidate in candidates:
         rarest = min(candidate.needs, key=lambda atom: (uses[atom] * common[atom], atom))
-        index.setdefault(rarest, []).append(candidate)
+        index.setdefault(rarest, []).append((candidate.needs - {rarest}, candidate))
     return {atom: tuple(found) for atom, found in index.items()}
 
 

@@ -5,7 +5,7 @@ from functools import cache
 import pytest
 
 from service.domain.triage.evaluation import evaluate
-from tests.domain.triage.rows import held_back, labelled_rows
+from tests.domain.triage.rows import authors_rows, held_back, labelled_rows
 
 
 @cache
@@ -37,22 +37,49 @@ def test_the_replies_the_cues_were_written_from_are_read_rightly(measure, least)
 @pytest.mark.parametrize(
     ("measure", "least"),
     [
-        ("emergency_found", 0.75),
-        ("red_found", 0.89),
-        ("level_accepted", 0.78),
+        ("emergency_found", 0.88),
+        ("red_found", 0.94),
+        ("level_accepted", 0.85),
         ("emergency_precision", 0.80),
         ("score_exact", 0.98),
     ],
 )
-def test_replies_held_back_are_read_no_worse_than_before(measure, least):
+def test_replies_no_weight_is_learnt_from_are_read_no_worse_than_before(measure, least):
     assert share(True, measure) >= least
 
 
-@pytest.mark.parametrize(("held", "most"), [(False, 0.01), (True, 0.04)])
+@pytest.mark.parametrize(("held", "most"), [(False, 0.01), (True, 0.02)])
 def test_red_replies_are_rarely_called_fine(held, most):
     assert share(held, "red_called_ok") <= most
 
 
-@pytest.mark.parametrize(("held", "most"), [(False, 0.06), (True, 0.22)])
+@pytest.mark.parametrize(("held", "most"), [(False, 0.06), (True, 0.16)])
 def test_fine_replies_rarely_raise_an_alarm(held, most):
     assert share(held, "false_alarms") <= most
+
+
+@cache
+def authors_figures() -> dict:
+    return evaluate(authors_rows())["figures"]
+
+
+@pytest.mark.parametrize(
+    ("measure", "least"),
+    [
+        ("emergency_found", 0.97),
+        ("red_found", 0.975),
+        ("level_accepted", 0.93),
+        ("opt_out_recall", 0.98),
+        ("opt_out_precision", 0.98),
+        ("score_exact", 0.975),
+    ],
+)
+def test_replies_of_independent_hands_are_read_no_worse_than_before(measure, least):
+    assert authors_figures()[measure]["share"] >= least
+
+
+@pytest.mark.parametrize(
+    ("measure", "most"), [("red_called_ok", 0.006), ("false_alarms", 0.05), ("needless_work", 0.12)]
+)
+def test_replies_of_independent_hands_are_rarely_mistaken(measure, most):
+    assert authors_figures()[measure]["share"] <= most
