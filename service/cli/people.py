@@ -48,10 +48,19 @@ def clinic_create(
 
 @clinic_app.command("list")
 def clinic_list() -> None:
-    """One clinic a line: id, name, time zone."""
+    """One clinic a line: id, name, time zone, and why its texts are stopped, if they are."""
     with transaction() as (db, _):
         for clinic in clinics.all_clinics(db):
-            typer.echo(f"{clinic.id}\t{clinic.name}\t{clinic.time_zone}")
+            stopped = clinic.sending_stopped_because
+            state = [f"stopped: {stopped}"] if stopped else []
+            typer.echo("\t".join([str(clinic.id), clinic.name, clinic.time_zone, *state]))
+
+
+@clinic_app.command("resume")
+def clinic_resume(clinic: ClinicName) -> None:
+    """Let a clinic's texts go out again, once what stopped them is put right."""
+    with transaction() as (db, parts):
+        administration.resume_sending(db, clinic_named(db, clinic), parts.now())
 
 
 @staff_app.command("create")

@@ -69,6 +69,17 @@ def create_clinic(
     return clinic
 
 
+def resume_sending(db: Session, clinic: Clinic, now: datetime) -> None:
+    """Let a clinic's texts go out again, once what stopped them is put right.
+
+    Raises `NotPossible` when they were not stopped.
+    """
+    if clinic.sending_stopped_at is None:
+        raise NotPossible(f"clinic: the texts of {clinic.name} are not stopped.")
+    clinic.sending_stopped_at = clinic.sending_stopped_because = None
+    _record(db, clinic.id, now, "sending_resumed", f"clinic:{clinic.id}")
+
+
 def _checked_email(email_from: str | None) -> str | None:
     try:
         return parse_email(email_from) if email_from else None

@@ -8,20 +8,18 @@ from datetime import datetime
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.domain.deadlines import flag_deadline
 from service.domain.outcomes import Effect
-from service.domain.values import FlagState, Level, MessageKind
+from service.domain.values import MessageKind
+from service.pathway.notices import tell_sending_stopped
 from service.pathway.optouts import lock_address, opt_out
 from service.pathway.other_ways import email_instead, reroute
+from service.pathway.phone_tasks import ask_to_phone
 from service.pathway.staff_tasks import CANNOT_RECEIVE, owe_calls
 from service.store import audit
 from service.store.clinics import Clinic
-from service.store.flags import Flag
 from service.store.messages import Message
-from service.store.patients import Patient
 
 _log = structlog.get_logger()
 
@@ -91,38 +89,21 @@ def _stop_sender(db: Session, failed: Failed, now: datetime) -> None:
     if clinic.sending_stopped_at is None:
         clinic.sending_stopped_at, clinic.sending_stopped_because = now, failed.reason
         _note(db, failed, "sending_stopped", now)
+        tell_sending_stopped(db, clinic, now)
 
 
 def _ask_for_a_call(db: Session, failed: Failed, from_then: datetime, now: datetime) -> None:
     """Ask a person to phone, counting from when the message was to go out."""
-    known = select(Flag.id).where(Flag.message_id == failed.id, Flag.kind == UNDELIVERED)
-    if db.scalar(known) is not None or not _in_care(db, failed):
-        return
-    clinic = db.get_one(Clinic, failed.clinic_id)
-    db.add(
-        Flag(
-            clinic_id=failed.clinic_id,
-            patient_id=failed.patient_id,
-            session_id=failed.session_id,
-            message_id=failed.id,
-            kind=UNDELIVERED,
-            level=Level.ROUTINE,
-            categories=[failed.key],
-            reason=f"A message did not arrive: {failed.reason}",
-            raised_at=now,
-            due_at=flag_deadline(Level.ROUTINE, from_then, clinic.facts()),
-            state=FlagState.OPEN,
-            alarm_at=from_then,
-            escalate_at=from_then,
-        )
+    ask_to_phone(
+        db,
+        failed,
+        kind=UNDELIVERED,
+        category=failed.key,
+        reason=f"A message did not arrive: {failed.reason}",
+        now=now,
+        due_from=from_then,
+        tell_at=from_then,
     )
-    db.flush()
-
-
-def _in_care(db: Session, failed: Failed) -> bool:
-    """Nobody is to phone a patient whose record was stopped or erased meanwhile."""
-    patient = db.get(Patient, failed.patient_id) if failed.patient_id else None
-    return patient is None or patient.in_care()
 
 
 def _note(db: Session, failed: Failed, action: str, now: datetime) -> None:

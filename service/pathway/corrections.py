@@ -9,21 +9,19 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from service.domain.deadlines import flag_deadline
 from service.domain.protocol import load_protocol
 from service.domain.replanning import replan_for_new_end
 from service.domain.values import (
-    FlagState,
-    Level,
     MessageKind,
     MessageState,
     PlannedMessage,
     SessionState,
 )
 from service.pathway.enrolment import SessionNotFound, fate
+from service.pathway.phone_tasks import ask_to_phone
+from service.pathway.staff_tasks import TASK
 from service.store import audit
 from service.store.clinics import Clinic
-from service.store.flags import Flag
 from service.store.messages import Message
 from service.store.patients import Address, Patient, consent_of, facts_of
 from service.store.sessions import TreatmentSession, session_of
@@ -106,7 +104,7 @@ def _plan_again(db: Session, clinic: Clinic, session: TreatmentSession, now: dat
         was_planned = row.state is MessageState.PLANNED
         changed += _move(row, planned, patient, db.get_one(Address, row.address_id))
         if was_planned and row.state is MessageState.SKIPPED and row.kind is MessageKind.CHECKIN:
-            _ask_for_a_call(db, clinic, row, now)
+            ask_to_phone(db, row, kind=TASK, category=row.key, reason=NEVER_SENT, now=now)
     return changed
 
 
@@ -152,26 +150,5 @@ def _last_text_at(db: Session, patient_id: UUID) -> datetime | None:
     return db.scalar(
         select(func.max(func.coalesce(Message.sent_at, Message.claimed_at))).where(
             Message.patient_id == patient_id, Message.kind.not_in(_AUTOMATIC)
-        )
-    )
-
-
-def _ask_for_a_call(db: Session, clinic: Clinic, row: Message, now: datetime) -> None:
-    known = select(Flag.id).where(Flag.message_id == row.id, Flag.kind == "task")
-    if db.scalar(known) is not None:
-        return
-    db.add(
-        Flag(
-            clinic_id=clinic.id,
-            patient_id=row.patient_id,
-            session_id=row.session_id,
-            message_id=row.id,
-            kind="task",
-            level=Level.ROUTINE,
-            categories=[row.key],
-            reason=NEVER_SENT,
-            raised_at=now,
-            due_at=flag_deadline(Level.ROUTINE, now, clinic.facts()),
-            state=FlagState.OPEN,
         )
     )

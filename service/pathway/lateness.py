@@ -7,14 +7,13 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from service.domain.deadlines import flag_deadline
 from service.domain.protocol import load_protocol
 from service.domain.replanning import TOO_LATE, Dropped, Moved, Stays, Verdict, rejudge
-from service.domain.values import FlagState, Level, MessageKind, MessageState, StaffTask
+from service.domain.values import MessageKind, MessageState
 from service.domain.windows import zone_named
+from service.pathway.phone_tasks import ask_to_phone
 from service.pathway.staff_tasks import TASK, is_carried
 from service.store.clinics import Clinic
-from service.store.flags import Flag
 from service.store.messages import Message
 from service.store.patients import Patient
 
@@ -40,7 +39,15 @@ def judge_again(db: Session, message: Message, now: datetime) -> None:
         case Dropped(reason, task):
             message.state, message.reason = MessageState.SKIPPED, reason
             if task is not None and not is_carried(db, message):
-                _ask_for_a_call(db, message, task, now)
+                ask_to_phone(
+                    db,
+                    message,
+                    kind=TASK,
+                    category=task.key,
+                    reason=task.reason,
+                    now=now,
+                    tell_at=task.due_at,
+                )
         case Stays():
             pass
 
@@ -64,25 +71,5 @@ def _last_sent_at(db: Session, message: Message) -> datetime | None:
     return db.scalar(
         select(func.max(Message.sent_at)).where(
             Message.address_id == message.address_id, Message.kind.not_in(AUTOMATIC)
-        )
-    )
-
-
-def _ask_for_a_call(db: Session, message: Message, task: StaffTask, now: datetime) -> None:
-    clinic = db.get_one(Clinic, message.clinic_id)
-    db.add(
-        Flag(
-            clinic_id=message.clinic_id,
-            patient_id=message.patient_id,
-            session_id=message.session_id,
-            message_id=message.id,
-            kind=TASK,
-            level=Level.ROUTINE,
-            categories=[task.key],
-            reason=task.reason,
-            raised_at=now,
-            due_at=flag_deadline(Level.ROUTINE, now, clinic.facts()),
-            state=FlagState.OPEN,
-            escalate_at=task.due_at,
         )
     )

@@ -9,9 +9,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.domain.protocol import CURRENT_VERSION
-from service.domain.values import LANE_REPLY, Channel, Language, MessageKind, MessageState
+from service.domain.values import LANE_REPLY, Channel, Language, MessageKind, MessageState, Role
 from service.store.base import new_id
-from service.store.clinics import Clinic, Staff
+from service.store.clinics import Clinic, Staff, staff_of
 from service.store.flags import Flag, Notice
 from service.store.messages import Message
 from service.store.patients import Address, address_for
@@ -73,7 +73,7 @@ def tell_otherwise(
 def ways_to(db: Session, clinic: Clinic, person: Staff, now: datetime) -> list[Address]:
     """Return where a member of staff may be written to, texts first."""
     given = []
-    if person.phone and clinic.sender:
+    if person.phone and clinic.sender and clinic.sending_stopped_at is None:
         given.append((Channel.SMS, person.phone))
     if clinic.email_from:
         given.append((Channel.EMAIL, person.email))
@@ -81,10 +81,24 @@ def ways_to(db: Session, clinic: Clinic, person: Staff, now: datetime) -> list[A
     return [address for address in found if address.may_receive()]
 
 
+def tell_sending_stopped(db: Session, clinic: Clinic, now: datetime) -> None:
+    """Tell every admin that the clinic's texts have stopped: by email, where it has an address."""
+    for person in staff_of(db, clinic.id):
+        if person.role is Role.ADMIN:
+            for way in ways_to(db, clinic, person, now)[:1]:
+                _plan(db, clinic, "notice_stopped", {}, way, now)
+
+
 def _planned_message(
     db: Session, clinic: Clinic, flag: Flag, to: Address, now: datetime
 ) -> Message:
     wording = "notice_task" if flag.kind == "task" else f"notice_{flag.level.value}"
+    return _plan(db, clinic, wording, {"callby": flag.due_at.isoformat()}, to, now)
+
+
+def _plan(
+    db: Session, clinic: Clinic, wording: str, slots: dict[str, str], to: Address, now: datetime
+) -> Message:
     message = Message(
         id=new_id(),
         clinic_id=clinic.id,
@@ -96,7 +110,7 @@ def _planned_message(
         wording=wording,
         language=Language.EN,
         protocol_version=CURRENT_VERSION,
-        slots={"callby": flag.due_at.isoformat()},
+        slots=slots,
         due_at=now,
         send_at=now,
         send_before=now + _USEFUL_FOR,

@@ -12,17 +12,16 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.domain.deadlines import flag_deadline
-from service.domain.values import Channel, FlagState, Level, MessageKind, MessageState
+from service.domain.values import Channel, MessageKind, MessageState
 from service.gateways.ports import ProviderUnavailable, SentLookUp, SentMessage
 from service.pathway.composing import text_of
 from service.pathway.other_ways import other_way
+from service.pathway.phone_tasks import ask_to_phone
 from service.pathway.receipts import record_receipt
 from service.store import audit
 from service.store.base import spelled
 from service.store.clinics import Clinic
 from service.store.engine import Sessions
-from service.store.flags import Flag
 from service.store.messages import Message
 from service.store.outcomes import expire_leases
 from service.store.patients import Address
@@ -201,22 +200,13 @@ def _tell_a_person(db: Session, message: Message, now: datetime) -> None:
         message.reason = "Not known whether it was sent; it went another way as well."
         return
     message.reason = "Not known whether it was sent: the patient is to be called."
-    clinic = db.get_one(Clinic, message.clinic_id)
-    db.add(
-        Flag(
-            clinic_id=message.clinic_id,
-            patient_id=message.patient_id,
-            session_id=message.session_id,
-            message_id=message.id,
-            kind="unconfirmed",
-            level=Level.ROUTINE,
-            categories=[message.key],
-            reason="Send not confirmed: phone the patient.",
-            raised_at=now,
-            due_at=flag_deadline(Level.ROUTINE, now, clinic.facts()),
-            state=FlagState.OPEN,
-            escalate_at=now,
-        )
+    ask_to_phone(
+        db,
+        message,
+        kind="unconfirmed",
+        category=message.key,
+        reason="Send not confirmed: phone the patient.",
+        now=now,
     )
 
 

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, and_, exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from service.domain.deadlines import flag_deadline, next_opening
-from service.domain.values import Channel, FlagState, Level, MessageKind, MessageState, SessionState
-from service.store import audit
+from service.domain.deadlines import next_opening
+from service.domain.values import Channel, MessageKind, MessageState, SessionState
+from service.pathway.phone_tasks import ask_to_phone
 from service.store.base import spelled
 from service.store.clinics import Clinic
 from service.store.engine import Sessions
@@ -96,31 +96,13 @@ def _unanswered(now: datetime, limit: int) -> Select[Message]:
 
 def _raise(db: Session, nudge: Message, now: datetime) -> None:
     clinic = db.get_one(Clinic, nudge.clinic_id)
-    facts = clinic.facts()
-    flag = Flag(
-        clinic_id=nudge.clinic_id,
-        patient_id=nudge.patient_id,
-        session_id=nudge.session_id,
-        message_id=nudge.id,
-        kind=NO_ANSWER,
-        level=Level.ROUTINE,
-        categories=["no_reply"],
-        reason="Neither check-in was answered: phone the patient.",
-        raised_at=now,
-        due_at=flag_deadline(Level.ROUTINE, now, facts),
-        state=FlagState.OPEN,
-        # A task for business hours: nobody is told of it at night.
-        escalate_at=next_opening(now, facts),
-    )
-    db.add(flag)
-    db.flush()
-    audit.record(
+    ask_to_phone(
         db,
-        clinic_id=nudge.clinic_id,
-        at=now,
-        actor="worker",
-        action="flag_raised",
-        subject=f"flag:{flag.id}",
-        level=flag.level.value,
+        nudge,
         kind=NO_ANSWER,
+        category="no_reply",
+        reason="Neither check-in was answered: phone the patient.",
+        now=now,
+        # A task for business hours: nobody is told of it at night.
+        tell_at=next_opening(now, clinic.facts()),
     )

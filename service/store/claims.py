@@ -23,6 +23,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
     union_all,
     update,
 )
@@ -93,7 +94,10 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class SendingClinic:
-    """A clinic as sending sees it; `sender_free_at` is when its sender's allowance is back."""
+    """A clinic as sending sees it; `sender_free_at` is when its sender's allowance is back.
+
+    `sender` is None as well while its texts are stopped; emails go on.
+    """
 
     id: UUID
     name: str
@@ -146,7 +150,7 @@ _NEXT_AT = (
 )
 _FIRST_OF_LANES = (
     select(_clinic.id.label("clinic_id"), _LANES.c.lane.label("lane"), _NEXT_AT.label("next_at"))
-    .join_from(_clinics, _LANES, _clinic.sending_stopped_at.is_(None))
+    .join_from(_clinics, _LANES, true())
     .subquery()
 )
 _WHAT_IS_DUE = (
@@ -157,7 +161,7 @@ _WHAT_IS_DUE = (
 
 
 def what_is_due(db: Session, now: datetime) -> list[Due]:
-    """Return, for each sending clinic and lane, when its first planned message is to go out.
+    """Return, for each clinic and lane, when its first planned message is to go out.
 
     Messages whose window has passed, or whose address may not be written to, do not count.
     """
@@ -170,12 +174,12 @@ _SENDING_CLINIC = (
         _clinic.name,
         _clinic.phone,
         _clinic.time_zone,
-        _clinic.sender,
+        case((_clinic.sending_stopped_at.is_(None), _clinic.sender)),
         _clinic.email_from,
         _clinic.segments_per_second,
         _clinic.sender_free_at,
     )
-    .where(_clinic.id == bindparam("clinic_id"), _clinic.sending_stopped_at.is_(None))
+    .where(_clinic.id == bindparam("clinic_id"))
     .with_for_update(key_share=True, skip_locked=True)
 )
 _SPEND_ALLOWANCE = (
@@ -186,7 +190,7 @@ _SPEND_ALLOWANCE = (
 
 
 def clinic_to_send_for(db: Session, clinic_id: UUID) -> SendingClinic | None:
-    """Return the clinic, its sender's allowance locked; None while stopped or in other hands."""
+    """Return the clinic, its sender's allowance locked; None while it is in other hands."""
     row = db.connection().execute(_SENDING_CLINIC, {"clinic_id": clinic_id}).one_or_none()
     return SendingClinic(*row) if row else None
 

@@ -13,8 +13,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from service.domain.outcomes import Accepted, Outcome, Refused, Unclear
-from service.domain.values import Channel, MessageKind, MessageState
+from service.domain.values import Channel, MessageKind, MessageState, Role
 from service.gateways.ports import Outgoing
+from service.pathway.administration import create_staff, resume_sending
 from service.pathway.dispatch import Dispatcher, Tempo
 from service.pathway.rounds import Composed
 from service.store.claims import Claim, SendingClinic
@@ -31,8 +32,9 @@ from tests.pathway.make import a_message, an_address, stored
 
 def compose(claim: Claim, clinic: SendingClinic) -> Composed:
     text = f"{clinic.name}: {claim.wording}"
-    assert clinic.sender is not None
-    return Composed(Outgoing(claim.id, claim.channel, clinic.sender, claim.recipient, text), 1)
+    sender = clinic.email_from if claim.channel is Channel.EMAIL else clinic.sender
+    assert sender is not None
+    return Composed(Outgoing(claim.id, claim.channel, sender, claim.recipient, text), 1)
 
 
 def skip(db: Session, message: Message, now: datetime) -> None:
@@ -254,6 +256,41 @@ def test_a_refused_sender_stops_the_clinic_and_keeps_its_messages(sessions: Sess
         clinic = db.scalars(select(Clinic)).one()
     assert clinic.sending_stopped_because == "The provider does not accept our password."
     assert stored(sessions, message_id).state is MessageState.PLANNED
+
+
+def test_admins_learn_by_email_that_texts_have_stopped(sessions: Sessions) -> None:
+    planned(sessions)
+    with sessions.begin() as db:
+        clinic = db.scalars(select(Clinic)).one()
+        for role in (Role.ADMIN, Role.THERAPIST):
+            email = f"{role}@bayou.example"
+            create_staff(db, clinic, email=email, role=role, phone="+12815550177", now=NOON)
+    texts, emails = answering(Refused(20003, "wrong credentials")), RecordingGateway()
+    gateways = {Channel.SMS: texts, Channel.EMAIL: emails}
+    dispatcher = Dispatcher(
+        sessions, gateways, now=RunningClock(NOON), compose=compose, rejudge=skip
+    )
+
+    asyncio.run(dispatcher.send_what_is_due())
+
+    assert [(one.recipient, one.text) for one in emails.sent] == [
+        ("admin@bayou.example", "Bayou Needling: notice_stopped")
+    ]
+    assert len(texts.sent) == 1
+
+
+def test_texts_go_out_again_once_somebody_resumes_them(sessions: Sessions) -> None:
+    [message_id] = planned(sessions)
+    with sessions.begin() as db:
+        clinic = db.scalars(select(Clinic)).one()
+        clinic.sending_stopped_at, clinic.sending_stopped_because = NOON, "no credit"
+    assert send_all(sessions, RecordingGateway()) == 0
+
+    with sessions.begin() as db:
+        resume_sending(db, db.scalars(select(Clinic)).one(), NOON)
+    send_all(sessions, RecordingGateway())
+
+    assert stored(sessions, message_id).state is MessageState.ACCEPTED
 
 
 def test_a_message_that_cannot_be_worded_does_not_hold_up_the_others(sessions: Sessions) -> None:

@@ -128,12 +128,10 @@ def test_a_message_whose_window_passed_is_not_claimed_but_judged_again(sessions:
 def test_what_is_due_names_the_first_message_of_each_lane(sessions: Sessions) -> None:
     with sessions.begin() as db:
         clinic = a_clinic(db)
-        stopped = a_clinic(db, name="Stopped", sender=None, sending_stopped_at=NOON)
         address = an_address(db, clinic)
         a_message(db, clinic, address, send_at=NOON + timedelta(hours=2))
         a_message(db, clinic, address, send_at=NOON + timedelta(hours=1))
         a_message(db, clinic, address, kind=MessageKind.REPLY)
-        a_message(db, stopped, an_address(db, stopped))
     with sessions.begin() as db:
         due = [(one.clinic_id, one.lane, one.next_at) for one in what_is_due(db, NOON)]
     assert due == [(clinic.id, 0, NOON), (clinic.id, 1, NOON + timedelta(hours=1))]
