@@ -181,6 +181,16 @@ def calls_of_flags(db: Session, flag_ids: list[UUID]) -> list[Call]:
     )
 
 
+def waiting_by_level(db: Session, clinic_id: UUID) -> dict[Level, int]:
+    """Return how many of a clinic's flags are not closed, by level."""
+    counted = db.execute(
+        select(Flag.level, func.count())
+        .where(Flag.clinic_id == clinic_id, Flag.state != spelled(FlagState.CLOSED))
+        .group_by(Flag.level)
+    )
+    return {level: count for level, count in counted}  # noqa: C416  # a row is no tuple to mypy
+
+
 def failed_notices(db: Session, flag_id: UUID) -> int:
     """Return how many notices about a flag are known not to have arrived."""
     failed = select(func.count()).where(Notice.flag_id == flag_id, Notice.failed_at.is_not(None))

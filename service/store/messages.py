@@ -7,11 +7,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Table, select, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Table, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from service.domain.values import Channel, Language, MessageKind, MessageState, PlannedMessage
-from service.store.base import Base, HasId, enum_column
+from service.domain.values import (
+    LANES,
+    Channel,
+    Language,
+    MessageKind,
+    MessageState,
+    PlannedMessage,
+)
+from service.store.base import Base, HasId, enum_column, spelled
 from service.store.secrets import SealedJSON
 
 _PLANNED = text("state = 'planned'")
@@ -165,6 +172,23 @@ def messages_of_session(db: Session, session_id: UUID) -> list[Message]:
             .order_by(Message.send_at, Message.id)
         )
     )
+
+
+def going_out(
+    db: Session, clinic_id: UUID, until: datetime, limit: int
+) -> tuple[list[Message], int]:
+    """Return the next messages to a clinic's patients that are due before `until`, and how many."""
+    planned = (
+        Message.clinic_id == clinic_id,
+        Message.state == spelled(MessageState.PLANNED),
+        Message.kind != MessageKind.NOTICE,
+        # Each lane is a stretch of the index; without them all that is planned would be read.
+        Message.lane.in_([int(lane) for lane in LANES]),
+        Message.send_at < until,
+    )
+    asked = select(Message).where(*planned).order_by(Message.send_at, Message.id).limit(limit)
+    count = db.scalar(select(func.count()).select_from(Message).where(*planned))
+    return list(db.scalars(asked)), count or 0
 
 
 def planned_of_session(db: Session, session_id: UUID) -> list[Message]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -200,6 +201,29 @@ def patients_at(db: Session, address_id: UUID) -> list[Patient]:
             .order_by(Patient.created_at, Patient.id)
         )
     )
+
+
+def first_names(db: Session, clinic_id: UUID, limit: int) -> Iterator[tuple[UUID, str]]:
+    """Yield the ids and names of a clinic's newest patients, newest first, opened page by page."""
+    asked = (
+        select(Patient.id, Patient.first_name)
+        .where(Patient.clinic_id == clinic_id, Patient.erased_at.is_(None))
+        .order_by(Patient.created_at.desc(), Patient.id.desc())
+        .limit(limit)
+        .execution_options(yield_per=1000)
+    )
+    for patient_id, name in db.execute(asked):
+        yield patient_id, name or ""
+
+
+def patients_by_id(db: Session, ids: Iterable[UUID]) -> dict[UUID, Patient]:
+    """Return patients by their ids."""
+    return {one.id: one for one in db.scalars(select(Patient).where(Patient.id.in_(set(ids))))}
+
+
+def addresses_by_id(db: Session, ids: Iterable[UUID]) -> dict[UUID, Address]:
+    """Return numbers and mailboxes by their ids."""
+    return {one.id: one for one in db.scalars(select(Address).where(Address.id.in_(set(ids))))}
 
 
 def facts_of(patient: Patient, consent: Consent) -> PatientFacts:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, select, text
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from service.domain.values import Channel, Level
@@ -96,6 +96,16 @@ def replies_since(db: Session, address_id: UUID, since: datetime) -> list[Reply]
             .order_by(Reply.received_at, Reply.id)
         )
     )
+
+
+def replies_to_clinic(
+    db: Session, clinic_id: UUID, since: datetime, limit: int
+) -> tuple[list[Reply], int]:
+    """Return the newest that patients wrote to a clinic since a moment, and how many there are."""
+    asked = (Reply.clinic_id == clinic_id, Reply.received_at >= since)
+    newest = select(Reply).where(*asked).order_by(Reply.received_at.desc(), Reply.id.desc())
+    count = db.scalar(select(func.count()).select_from(Reply).where(*asked))
+    return list(db.scalars(newest.limit(limit))), count or 0
 
 
 def replies_of_page(db: Session, ref: str) -> list[Reply]:

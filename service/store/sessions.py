@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from service.domain.values import HeatIcePlan, SessionFacts, SessionState, TriggerPoints
@@ -82,6 +83,47 @@ def sessions_of_patient(db: Session, clinic_id: UUID, patient_id: UUID) -> list[
             select(TreatmentSession)
             .where(
                 TreatmentSession.patient_id == patient_id, TreatmentSession.clinic_id == clinic_id
+            )
+            .order_by(TreatmentSession.ended_at.desc(), TreatmentSession.id.desc())
+        )
+    )
+
+
+def newest_sessions(db: Session, patient_ids: Iterable[UUID]) -> dict[UUID, TreatmentSession]:
+    """Return each of these patients' newest session, by patient."""
+    newest = (
+        select(TreatmentSession.patient_id, func.max(TreatmentSession.ended_at).label("ended_at"))
+        .where(TreatmentSession.patient_id.in_(set(patient_ids)))
+        .group_by(TreatmentSession.patient_id)
+        .subquery()
+    )
+    found = db.scalars(
+        select(TreatmentSession)
+        .join(
+            newest,
+            (TreatmentSession.patient_id == newest.c.patient_id)
+            & (TreatmentSession.ended_at == newest.c.ended_at),
+        )
+        .order_by(TreatmentSession.id)
+    )
+    return {one.patient_id: one for one in found}
+
+
+def sessions_ended(
+    db: Session, clinic_id: UUID, since: datetime, until: datetime
+) -> list[TreatmentSession]:
+    """Return a clinic's sessions that ended in a span of time, newest first.
+
+    A session is recorded when it has ended, or a day before at most: that finds it by index.
+    """
+    return list(
+        db.scalars(
+            select(TreatmentSession)
+            .where(
+                TreatmentSession.clinic_id == clinic_id,
+                TreatmentSession.created_at >= since - timedelta(days=1),
+                TreatmentSession.ended_at >= since,
+                TreatmentSession.ended_at < until,
             )
             .order_by(TreatmentSession.ended_at.desc(), TreatmentSession.id.desc())
         )

@@ -10,8 +10,6 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from sqlalchemy.orm import Session
 
-from service.domain.emails import EmailLinks
-from service.domain.slots import MissingSlot
 from service.domain.values import (
     CallOutcome,
     Channel,
@@ -21,10 +19,10 @@ from service.domain.values import (
     MessageState,
     SessionState,
 )
-from service.pathway.composing import email_of, text_of
+from service.pathway.previews import preview_of
 from service.store.clinics import Clinic
 from service.store.flags import Flag, calls_of_flags, failed_notices, flags_of_session
-from service.store.messages import Message, messages_of_session
+from service.store.messages import messages_of_session
 from service.store.patients import patient_of
 from service.store.replies import Reply, replies_of_session
 from service.store.sessions import TreatmentSession
@@ -149,7 +147,7 @@ def session_view(db: Session, clinic: Clinic, session: TreatmentSession) -> Sess
         state=session.state,
         messages=[
             MessageView.model_validate(message).model_copy(
-                update={"preview": _preview(message, clinic, zone)}
+                update={"preview": preview_of(message, clinic, zone)}
             )
             for message in messages_of_session(db, session.id)
         ],
@@ -175,23 +173,3 @@ def flag_view(db: Session, flag: Flag) -> FlagView:
     words = legible(reply.body) if reply else None
     seen = {"reply": words, "failed_notices": failed_notices(db, flag.id)}
     return FlagView.model_validate(flag).model_copy(update=seen)
-
-
-# Who reads a preview must not answer, or end emails, in the patient's place.
-_NO_LINKS = EmailLinks(
-    unsubscribe="(the patient's own link)", check_in="(the patient's own link)", app="(a link)"
-)
-
-
-def _preview(message: Message, clinic: Clinic, zone: ZoneInfo) -> str | None:
-    """The words as they would go out now; None when a blank cannot be filled yet.
-
-    An email's subject stands above its text; its links are left out.
-    """
-    try:
-        if message.channel is Channel.SMS:
-            return text_of(message, clinic, zone).text
-        email = email_of(message, clinic, zone, _NO_LINKS)
-    except MissingSlot:
-        return None
-    return f"{email.subject}\n\n{email.text}"

@@ -18,7 +18,13 @@ from service.domain.protocol import CURRENT_VERSION
 from service.domain.values import Language
 from service.pathway.page_answers import Shown
 
-_FILES = {"aftercare.css": "text/css", "staff.css": "text/css", "mark.svg": "image/svg+xml"}
+_FILES = {
+    "aftercare.css": "text/css",
+    "staff.css": "text/css",
+    "therapist.css": "text/css",
+    "card.js": "text/javascript",
+    "mark.svg": "image/svg+xml",
+}
 
 
 def draw(name: str, shown: Shown, *, status: int = 200, **values: Any) -> HTMLResponse:

@@ -8,9 +8,11 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from service.pathway.enrolment import SessionNotFound
 from service.pathway.invitations import LinkIsOver
 from service.pathway.links import BadLink
 from service.pathway.page_answers import LinkNamesNothing
+from service.pathway.stopping import PatientNotFound
 from service.web.headers import security_headers
 from service.web.pages.drawing import draw_error
 from service.web.pages.staff import (
@@ -43,6 +45,7 @@ _FOREIGN_FORM = (
     "This page was open while you signed in or out, or for too long. Go back, load it again, and "
     "send it once more. Nothing was stored.",
 )
+_NOT_FOUND = (PatientNotFound, SessionNotFound)
 _TOLD = (403, 404, 405, 410, 413, 422, 429, 500)
 
 Handler = Callable[[Request, Exception], Response | Awaitable[Response]]
@@ -59,7 +62,7 @@ def add_error_pages(site: FastAPI, public_url: str) -> None:
     )
     site.add_exception_handler(BadLink, lambda request, _: draw_error(request, 404))
     site.add_exception_handler(LinkNamesNothing, lambda request, _: draw_error(request, 410))
-    for kind in (HTTPException, RequestValidationError):
+    for kind in (HTTPException, RequestValidationError, *_NOT_FOUND):
         before: Handler = site.exception_handlers[kind]
         site.add_exception_handler(kind, _page_or(before))
     unforeseen: Handler = site.exception_handlers[Exception]
@@ -89,7 +92,16 @@ def _page_or(before: Handler) -> Callable[[Request, Exception], Awaitable[Respon
 def _status(error: Exception) -> int:
     if isinstance(error, HTTPException):
         return error.status_code
+    if isinstance(error, _NOT_FOUND) or _names_nothing(error):
+        return 404
     return 422 if isinstance(error, RequestValidationError) else 500
+
+
+def _names_nothing(error: Exception) -> bool:
+    """Is it an address with an id that none of ours looks like?"""
+    return isinstance(error, RequestValidationError) and any(
+        found["loc"][0] in ("path", "query") for found in error.errors()
+    )
 
 
 def _wants_page(request: Request) -> bool:

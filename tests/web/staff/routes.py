@@ -28,6 +28,22 @@ SIGNED_IN = {
     ("POST", "/account/password"),
     ("POST", "/account/recovery-codes"),
     ("POST", "/account/sign-out-everywhere"),
+    ("GET", "/today"),
+    ("GET", "/today/new"),
+    ("POST", "/today/new"),
+    ("POST", "/today/new/look-up"),
+    ("POST", "/today/new/known"),
+    ("POST", "/today/new/show"),
+    ("POST", "/today/new/texts"),
+    ("GET", "/search"),
+    ("POST", "/search"),
+    ("GET", "/patients/{patient_id}"),
+    ("POST", "/patients/{patient_id}/stop"),
+    ("POST", "/patients/{patient_id}/resume"),
+    ("GET", "/sessions/{session_id}"),
+    ("POST", "/sessions/{session_id}/undo"),
+    ("POST", "/sessions/{session_id}/cancel"),
+    ("POST", "/sessions/{session_id}/end"),
 }
 """For everybody who is signed in."""
 
