@@ -9,13 +9,14 @@ from sqlalchemy.orm import Session
 
 from service.domain.passwords import why_refused
 from service.pathway.account_audit import note
+from service.pathway.guessing import Guess, count_guess, forget_guesses
 from service.pathway.invitations import NotTaken, new_recovery_codes
 from service.pathway.signing_in import SignedInStaff
 from service.store import passwords
 from service.store.accounts import Account, close_links, recovery_codes_left
 from service.store.sign_ins import end_sign_ins
 
-_NOT_YOURS = "This is not your password of now."
+_NOT_YOURS = "This is not your current password."
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,9 @@ def change_password(
 ) -> NotTaken | None:
     """Take a new password and end every other sign-in; None when all is well."""
     account = db.get_one(Account, staff.account_id)
-    if not _is_theirs(account, old):
-        return NotTaken("old", _NOT_YOURS)
+    why = _why_not_theirs(db, account, old, now)
+    if why:
+        return NotTaken("old", why)
     refused = why_refused(new, (staff.name, account.email, staff.clinic.name, "aftercare"))
     if refused:
         return NotTaken("new", refused)
@@ -61,8 +63,9 @@ def renew_recovery_codes(
 ) -> tuple[str, ...] | NotTaken:
     """Return new recovery codes, shown this once; those of before are worth nothing."""
     account = db.get_one(Account, staff.account_id)
-    if not _is_theirs(account, password):
-        return NotTaken("password", _NOT_YOURS)
+    why = _why_not_theirs(db, account, password, now)
+    if why:
+        return NotTaken("password", why)
     note(db, account, "recovery_codes_renewed", now)
     return new_recovery_codes(db, account.id)
 
@@ -73,6 +76,15 @@ def sign_out_everywhere(db: Session, staff: SignedInStaff, now: datetime) -> Non
     note(db, db.get_one(Account, staff.account_id), "signed_out_everywhere", now)
 
 
-def _is_theirs(account: Account, password: str) -> bool:
+def _why_not_theirs(db: Session, account: Account, password: str, now: datetime) -> str | None:
+    """Say why a password does not show that this is its owner; None when it does.
+
+    Whoever finds a browser that was left open must not guess the password there.
+    """
+    many = count_guess(db, account, Guess.PASSWORD, now)
+    if many:
+        return f"Too many tries. Wait {many.seconds} seconds, then try again."
     right, _ = passwords.verify(password, account.password_hash)
-    return right
+    if right:
+        forget_guesses(db, account, Guess.PASSWORD)
+    return None if right else _NOT_YOURS

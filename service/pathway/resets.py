@@ -11,9 +11,10 @@ from service.domain.passwords import why_refused
 from service.domain.protocol import CURRENT_VERSION
 from service.domain.values import LANE_REPLY, Channel, Language, MessageKind, MessageState
 from service.pathway.account_audit import note
+from service.pathway.guessing import Guess, Visitor, count_guess, count_request
 from service.pathway.invitations import LinkIsOver, NotTaken
 from service.pathway.own_account import set_password
-from service.pathway.signing_in import Visitor, count_code, count_request, factor_is_right
+from service.pathway.signing_in import factor_is_right
 from service.store.accounts import Account, LinkPurpose, StaffLink, account_by_email, open_link
 from service.store.clinics import Clinic, memberships
 from service.store.messages import Message
@@ -72,7 +73,7 @@ def reset(db: Session, token: str, password: str, code: str, now: datetime) -> N
     refused = why_refused(password, (account.email, "aftercare", *known))
     if refused:
         return NotTaken("password", refused)
-    many = count_code(db, account, now)
+    many = count_guess(db, account, Guess.CODE, now)
     if many:
         return NotTaken("code", f"Too many tries. Wait {many.seconds} seconds, then try again.")
     if not factor_is_right(db, account, code, now):

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import hmac
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import ceil
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -15,24 +12,29 @@ from sqlalchemy.orm import Session
 from service.domain.second_factor import matching_step
 from service.domain.values import Role
 from service.pathway.account_audit import note
+from service.pathway.guessing import (
+    Guess,
+    TooMany,
+    Visitor,
+    count,
+    count_guess,
+    forget_guesses,
+    forgive,
+    is_known,
+    keys_of_sign_in,
+    mark_of_browser,
+)
 from service.store import passwords
 from service.store.accounts import (
     Account,
     account_by_email,
-    email_hashes,
     use_recovery_code,
     use_totp_step,
 )
 from service.store.clinics import Clinic, Staff, memberships
 from service.store.engine import Sessions
-from service.store.secrets import token_hash, vault_of
-from service.store.sign_ins import (
-    SignIn,
-    count_try,
-    forget_tries,
-    forgive_try,
-    sign_in_by_token,
-)
+from service.store.secrets import token_hash
+from service.store.sign_ins import SignIn, sign_in_by_token
 
 IDLE = timedelta(minutes=15)
 LONGEST = timedelta(hours=12)
@@ -40,16 +42,6 @@ _FOR_THE_CODE = timedelta(minutes=5)
 _CODES_PER_PASSWORD = 5
 _SEEN_EVERY = timedelta(minutes=1)
 """Being seen is written down no oftener, so that looking at a page is rarely a write."""
-_FREE_OF_ACCOUNT, _FREE_OF_PLACE, _FREE_OF_CODES, _FREE_REQUESTS = 5, 30, 5, 3
-"""Tries that cost no wait. A whole clinic may sit behind one address."""
-
-
-@dataclass(frozen=True)
-class Visitor:
-    """Where a try comes from: a network address, and the mark of a browser we may know."""
-
-    address: str
-    device: str | None = None
 
 
 @dataclass(frozen=True)
@@ -72,13 +64,6 @@ class SignedInNow:
 @dataclass(frozen=True)
 class Wrong:
     """It was not right; what was not, is not said."""
-
-
-@dataclass(frozen=True)
-class TooMany:
-    """Nothing was tried: there were too many failures just now."""
-
-    seconds: int
 
 
 @dataclass(frozen=True)
@@ -111,10 +96,10 @@ def check_password(
     """
     with sessions.begin() as db:
         account = account_by_email(db, email)
-        keys = _keys(db, email, account, visitor)
-        wait = count_try(db, keys, now)
-        if wait is not None:
-            return TooMany(ceil(wait.total_seconds()))
+        keys = keys_of_sign_in(db, email, account, visitor)
+        many = count(db, keys, now)
+        if many:
+            return many
         stored = account.password_hash if account else None
     right, stronger = passwords.verify(password, stored)
     with sessions.begin() as db:
@@ -124,7 +109,7 @@ def check_password(
             return Wrong()
         if stronger:
             account.password_hash = stronger
-        _forgive(db, keys, now)
+        forgive(db, keys, now)
         if account.totp_secret is None:
             done = _complete(db, account, visitor, now, began_at=now)
             return PasswordTaken(done.token, needs_code=False, device=done.device)
@@ -140,7 +125,7 @@ def check_code(
         if half is None or half.complete or now - half.began_at > _FOR_THE_CODE:
             return None
         account = db.get_one(Account, half.account_id, with_for_update=True)
-        many = count_code(db, account, now)
+        many = count_guess(db, account, Guess.CODE, now)
         if many:
             return many
         half.tries += 1
@@ -155,22 +140,6 @@ def check_code(
         return _complete(db, account, visitor, now, began_at=half.began_at)
 
 
-def count_code(db: Session, account: Account, now: datetime) -> TooMany | None:
-    """Count a code that is about to be tried, wherever it is typed; None when it may be."""
-    wait = count_try(db, [(_code_key(db, account), _FREE_OF_CODES)], now)
-    return None if wait is None else TooMany(ceil(wait.total_seconds()))
-
-
-def count_request(db: Session, email: str, visitor: Visitor, now: datetime) -> TooMany | None:
-    """Count what anybody may ask for in another's name, as a reset; None when it may be done."""
-    keys = [
-        (_throttle_key(db, "request for", email.strip().casefold()), _FREE_REQUESTS),
-        (_throttle_key(db, "request from", visitor.address), _FREE_OF_PLACE),
-    ]
-    wait = count_try(db, keys, now)
-    return None if wait is None else TooMany(ceil(wait.total_seconds()))
-
-
 def factor_is_right(db: Session, account: Account, code: str, now: datetime) -> bool:
     """Is this the app's code of now, or a recovery code? Either is used up by it."""
     if account.totp_secret is None:
@@ -181,7 +150,7 @@ def factor_is_right(db: Session, account: Account, code: str, now: datetime) -> 
     else:
         right = use_recovery_code(db, account.id, plain_code(code), now)
     if right:
-        forget_tries(db, [_code_key(db, account)])
+        forget_guesses(db, account, Guess.CODE)
     return right
 
 
@@ -253,8 +222,9 @@ def _complete(
     staff = places[0][0] if len(places) == 1 else None
     note(db, account, "signed_in", now, address=visitor.address)
     token = _new(db, account.id, now, began_at=began_at, staff=staff)
-    known = visitor.device and _is_known(db, account.id, visitor.device)
-    device = visitor.device if known and visitor.device else _mark(db, account.id)
+    device = visitor.device
+    if device is None or not is_known(db, account.id, device):
+        device = mark_of_browser(db, account.id)
     return SignedInNow(token, device)
 
 
@@ -282,52 +252,3 @@ def _new(
     )
     db.flush()
     return token
-
-
-def _keys(
-    db: Session, email: str, account: Account | None, visitor: Visitor
-) -> list[tuple[bytes, int]]:
-    """Return what a try counts against.
-
-    A browser in which this account signed in before has a count of its own: strangers who guess
-    cannot keep its owner out.
-    """
-    if account and visitor.device and _is_known(db, account.id, visitor.device):
-        return [(_throttle_key(db, "device", visitor.device), _FREE_OF_ACCOUNT)]
-    return [
-        (email_hashes(db, email)[0], _FREE_OF_ACCOUNT),
-        (_throttle_key(db, "place", visitor.address), _FREE_OF_PLACE),
-    ]
-
-
-def _forgive(db: Session, keys: list[tuple[bytes, int]], now: datetime) -> None:
-    own, *place = (key for key, _ in keys)
-    forget_tries(db, [own])
-    for key in place:
-        # One who may enter does not clear the others who guess from the same address.
-        forgive_try(db, key, now)
-
-
-def _code_key(db: Session, account: Account) -> bytes:
-    return _throttle_key(db, "code", str(account.id))
-
-
-def _throttle_key(db: Session, kind: str, value: str) -> bytes:
-    return vault_of(db.get_bind().dialect).lookup_hashes(f"{kind}\x00{value}")[0]
-
-
-def _mark(db: Session, account_id: UUID) -> str:
-    """Return the mark of a browser in which this account signed in, which only we can make."""
-    nonce = secrets.token_urlsafe(16)
-    return f"{nonce}.{_seal_of_mark(db, account_id, nonce)}"
-
-
-def _is_known(db: Session, account_id: UUID, device: str) -> bool:
-    nonce, _, given = device.partition(".")
-    wanted = _seal_of_mark(db, account_id, nonce)
-    return hmac.compare_digest(wanted.encode(), given.encode())
-
-
-def _seal_of_mark(db: Session, account_id: UUID, nonce: str) -> str:
-    made = vault_of(db.get_bind().dialect).signature("device", f"{account_id}:{nonce}")
-    return base64.urlsafe_b64encode(made).rstrip(b"=").decode()

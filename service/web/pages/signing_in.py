@@ -9,10 +9,10 @@ from uuid import UUID
 from fastapi import APIRouter, Form, HTTPException, Request, Response
 
 from service.domain.values import Role
+from service.pathway.guessing import TooMany
 from service.pathway.signing_in import (
     PasswordTaken,
     SignedInStaff,
-    TooMany,
     Wrong,
     check_code,
     check_password,

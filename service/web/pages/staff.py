@@ -12,7 +12,8 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from service.domain.values import Role
-from service.pathway.signing_in import ClinicToChoose, SignedInStaff, Visitor, who_is
+from service.pathway.guessing import Visitor
+from service.pathway.signing_in import ClinicToChoose, SignedInStaff, who_is
 from service.web.cookies import Cookies
 from service.web.deps import Db, WallNow, get_parts
 from service.web.headers import POLICY_WITH_SCRIPTS
