@@ -29,6 +29,7 @@ from service.gateways.ports import Gateway
 from service.gateways.smtp_email import SmtpGateway, relay_at
 from service.gateways.twilio_lookups import TwilioLookUps
 from service.gateways.twilio_sms import TWILIO_API_URL, TwilioAccount, TwilioGateway
+from service.pathway.after_restore import catch_up, unless_paused
 from service.pathway.clock_guard import ClockGuard
 from service.pathway.composing import composer
 from service.pathway.dispatch import Dispatcher, Tempo
@@ -190,6 +191,8 @@ def worker(parts: Parts, account: TwilioAccount) -> Worker:
         told=tally.count,
     )
     look_ups, rules = TwilioLookUps(account), reply_rules()
+    # Silence is judged only where what patients wrote is known.
+    known = partial(unless_paused, parts.sessions)
 
     def chain_audit() -> None:
         with parts.sessions.begin() as db:
@@ -207,9 +210,10 @@ def worker(parts: Parts, account: TwilioAccount) -> Worker:
             every(60.0),
             lambda: fetch_missed_texts(parts.sessions, look_ups, rules, now()),
         ),
-        Duty("silences", every(60.0), lambda: raise_silences(parts.sessions, now())),
+        Duty("restore", every(15.0), lambda: catch_up(parts.sessions, look_ups, rules, now())),
+        Duty("silences", every(60.0), known(lambda: raise_silences(parts.sessions, now()))),
         Duty("notices", every(5.0), lambda: follow_notices(parts.sessions, now())),
-        Duty("questions", every(5.0), lambda: act_on_silence(parts.sessions, rules, now())),
+        Duty("questions", every(5.0), known(lambda: act_on_silence(parts.sessions, rules, now()))),
         Duty("audit", every(10.0), chain_audit),
         *_mail_duties(parts, rules),
     ]

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from service.domain.outcomes import Accepted, Outcome
-from service.gateways.ports import MessageStatus, Outgoing, ProviderUnavailable, SentMessage
+from service.gateways.ports import (
+    MessageStatus,
+    Outgoing,
+    ProviderUnavailable,
+    ReceivedMessage,
+    SentMessage,
+)
 
 
 def accepting(outgoing: Outgoing) -> Outcome:
@@ -56,9 +62,10 @@ class RecordingGateway:
 
 @dataclass
 class RememberingProvider:
-    """A provider that can be asked what it took: `taken`, newest first."""
+    """A provider that can be asked what it took, `taken`, and what came in, newest first."""
 
     taken: list[SentMessage] = field(default_factory=list)
+    received: list[ReceivedMessage] = field(default_factory=list)
     away: bool = False
     asked: list[tuple[str, str]] = field(default_factory=list)
 
@@ -67,6 +74,19 @@ class RememberingProvider:
         if self.away:
             raise ProviderUnavailable("away")
         return [one for one in self.taken if one.created_at >= since]
+
+    def sent_since(self, since: datetime, sender: str) -> list[SentMessage]:
+        self.asked.append(("", sender))
+        if self.away:
+            raise ProviderUnavailable("away")
+        return [one for one in self.taken if one.created_at >= since]
+
+    def received_since(
+        self, since: datetime, recipients: Sequence[str] = ()
+    ) -> Iterator[ReceivedMessage]:
+        if self.away:
+            raise ProviderUnavailable("away")
+        yield from (one for one in self.received if one.received_at >= since)
 
     def fetch_status(self, ref: str) -> MessageStatus | None:
         found = [one for one in self.taken if one.ref == ref]

@@ -216,3 +216,41 @@ def test_the_sandbox_is_refused_where_real_patients_are(aftercare, tmp_path: Pat
     assert refused.returncode == 1
     assert "does not run in live mode" in refused.stderr
     assert not (tmp_path / "live.db").exists()
+
+
+def test_a_backup_makes_a_new_database_that_waits_for_the_provider(aftercare, tmp_path: Path):
+    aftercare("migrate", **LIVE)
+    aftercare("clinic", "create", "--name", "Bayou", "--time-zone", "America/Chicago", **LIVE)
+    new = LIVE | {"AFTERCARE_DATABASE_URL": "sqlite:///new.db"}
+
+    made = aftercare("backup", "copy.aftercare", **LIVE)
+    again = aftercare("backup", "copy.aftercare", **LIVE)
+    restored = aftercare("restore", "copy.aftercare", **new)
+    checked = aftercare("check", **new)
+
+    assert (made.returncode, restored.returncode) == (0, 0)
+    assert "rows of" in made.stdout
+    assert (again.returncode, len(again.stderr.strip().splitlines())) == (1, 1)
+    assert "Bayou" in aftercare("clinic", "list", **new).stdout
+    assert "Sending is paused after a restore" in checked.stdout
+
+
+def test_a_backup_cannot_be_restored_with_another_key(aftercare, tmp_path: Path):
+    aftercare("migrate", **LIVE)
+    aftercare("backup", "copy.aftercare", **LIVE)
+    other = {"AFTERCARE_DATABASE_URL": "sqlite:///new.db", "AFTERCARE_SECRET_KEYS": "o" * 40}
+
+    refused = aftercare("restore", "copy.aftercare", **LIVE | other)
+
+    assert refused.returncode == 1
+    assert "AFTERCARE_SECRET_KEYS" in refused.stderr
+    assert len(refused.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "new.db").exists()
+
+
+def test_without_a_database_there_is_nothing_to_back_up(aftercare, tmp_path: Path):
+    refused = aftercare("backup", "copy.aftercare")
+
+    assert refused.returncode == 1
+    assert "aftercare migrate" in refused.stderr
+    assert not (tmp_path / "aftercare.db").exists()

@@ -8,7 +8,7 @@ from sqlalchemy.exc import OperationalError
 
 from service.app import NoSecrets, NotInLive
 from service.bench import bench_app
-from service.cli import checking, people, running, triage
+from service.cli import backups, checking, people, running, triage
 from service.cli.opening import fail
 from service.logs import set_up_logs
 from service.pathway.administration import NotPossible
@@ -24,6 +24,8 @@ app = typer.Typer(
 for command in (
     running.migrate,
     checking.check,
+    backups.backup,
+    backups.restore,
     running.web,
     running.worker,
     running.serve,

@@ -14,7 +14,8 @@ from service.cli.opening import fail
 from service.pathway.inbound_mail import inbound_url
 from service.settings import Settings, WrongSetting, read_settings, unsafe_for_live
 from service.store import schema
-from service.store.engine import open_engine
+from service.store.engine import open_engine, open_sessions
+from service.store.pause import WHY, pause_of
 from service.store.secrets import Vault
 
 
@@ -29,6 +30,7 @@ def check() -> None:
         door = inbound_url(settings.public_url, Vault(settings.secret_keys))
         typer.echo(f"A mail relay may post answers to this address, which is a secret:\n  {door}")
     problems = [*unsafe_for_live(settings), *database_problems(settings.database_url)]
+    problems = problems or pause_problems(settings.database_url)
     if problems:
         _tell(problems)
     typer.echo("Nothing is missing: the configuration is ready for live use.")
@@ -57,6 +59,15 @@ def database_problems(url: str) -> list[str]:
     finally:
         engine.dispose()
     return []
+
+
+def pause_problems(url: str) -> list[str]:
+    """Return why a database that can be used sends nothing."""
+    engine = open_engine(url, Vault([secrets.token_hex(32)]))
+    with open_sessions(engine)() as db:
+        paused = pause_of(db)
+    engine.dispose()
+    return [f"{WHY[0].upper()}{WHY[1:]}."] if paused else []
 
 
 def _tell(problems: list[str]) -> NoReturn:

@@ -29,6 +29,7 @@ from service.pathway.first_start import is_set_up, set_up_code
 from service.pathway.samples import make_samples
 from service.settings import read_settings
 from service.store import schema
+from service.store.pause import WHY, pause_of
 from service.worker import Worker
 
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
@@ -64,6 +65,7 @@ def worker() -> None:
     for wanted in (signal.SIGTERM, signal.SIGINT):
         signal.signal(wanted, lambda *_: running.stop())
     typer.echo("The worker sends what is due (Ctrl+C stops it).", err=True)
+    _say_if_paused(parts)
     running.run()
 
 
@@ -76,6 +78,7 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     parts = join(settings)
     schema.migrate(parts.engine)
     parts = at_speed(parts)
+    _say_if_paused(parts)
     account = twilio_account(settings)
     if account is not None:
         _how_to_begin(parts)
@@ -136,6 +139,12 @@ def _how_to_begin(parts: Parts) -> None:
         return
     typer.echo(f"Make your clinic:             {parts.settings.public_url}/set-up", err=True)
     typer.echo(f"Its set-up code:              {set_up_code(parts.vault)}", err=True)
+
+
+def _say_if_paused(parts: Parts) -> None:
+    with parts.sessions() as db:
+        if pause_of(db):
+            typer.echo(f"For now {WHY}.", err=True)
 
 
 def _welcome(parts: Parts) -> None:

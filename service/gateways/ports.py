@@ -61,6 +61,7 @@ class SentMessage:
     status: str
     error_code: int | None
     created_at: datetime
+    recipient: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,17 @@ class SentLookUp(typing.Protocol):
         """Return where one message stands; None when the provider knows no such message.
 
         Raises `ProviderUnavailable`.
+        """
+        ...
+
+
+class SentSince(typing.Protocol):
+    """Asks the provider for all that a sender sent, to catch up with what we no longer know."""
+
+    def sent_since(self, since: datetime, sender: str) -> list[SentMessage]:
+        """Return the sender's texts created at `since` or later, newest first.
+
+        Raises `ProviderUnavailable`; an empty list is therefore the provider's own "none".
         """
         ...
 

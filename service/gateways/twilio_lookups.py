@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import chain, takewhile
 from typing import TypeVar
 
 import requests
@@ -32,7 +33,7 @@ for _name in ("twilio.http_client", "twilio.async_http_client"):
 
 
 class TwilioLookUps:
-    """Both look-ups of the ports, by Twilio's own SDK. One for each thread that asks."""
+    """All look-ups of the ports, by Twilio's own SDK. One for each thread that asks."""
 
     def __init__(self, account: TwilioAccount) -> None:
         user, password = account.login
@@ -50,6 +51,13 @@ class TwilioLookUps:
         Raises `ProviderUnavailable`; an empty list is therefore Twilio's own "none".
         """
         return _answered(lambda: self._sent_to(recipient, sender, since))
+
+    def sent_since(self, since: datetime, sender: str) -> list[SentMessage]:
+        """Return the sender's texts created at `since` or later, newest first.
+
+        Raises `ProviderUnavailable`; an empty list is therefore Twilio's own "none".
+        """
+        return _answered(lambda: self._sent_since(since, sender))
 
     def fetch_status(self, ref: str) -> MessageStatus | None:
         """Return where one text stands; None when Twilio knows no such text.
@@ -80,13 +88,21 @@ class TwilioLookUps:
                 to=recipient, date_sent_after=since - timedelta(days=1), page_size=_LARGEST_PAGE
             ),
         )
-        found = {
-            str(text.sid): _as_sent(text)
-            for texts in lists
-            for text in texts
-            if _is_ours(text, sender) and text.date_created and text.date_created >= since
-        }
-        return sorted(found.values(), key=lambda sent: sent.created_at, reverse=True)
+        return _ours(chain(*lists), sender, since)
+
+    def _sent_since(self, since: datetime, sender: str) -> list[SentMessage]:
+        # The list cannot be asked for a messaging service's texts: then it is read whole.
+        asked = {"from_": sender} if sender.startswith("+") else {}
+        earlier = since - timedelta(days=1)
+        listed = self._client.messages.stream(
+            date_sent_after=earlier, page_size=_LARGEST_PAGE, **asked
+        )
+        # What is still in Twilio's queue has no DateSent, and is among the newest.
+        newest = takewhile(
+            lambda text: text.date_created is None or text.date_created >= earlier,
+            self._client.messages.stream(page_size=_LARGEST_PAGE, **asked),
+        )
+        return _ours(chain(listed, newest), sender, since)
 
     def _fetch_status(self, ref: str) -> MessageStatus | None:
         try:
@@ -116,6 +132,15 @@ def _answered(question: Callable[[], T]) -> T:
     raise ProviderUnavailable(why)
 
 
+def _ours(texts: Iterable[MessageInstance], sender: str, since: datetime) -> list[SentMessage]:
+    found = {
+        str(text.sid): _as_sent(text)
+        for text in texts
+        if _is_ours(text, sender) and text.date_created and text.date_created >= since
+    }
+    return sorted(found.values(), key=lambda sent: sent.created_at, reverse=True)
+
+
 def _is_ours(text: MessageInstance, sender: str) -> bool:
     if text.direction not in ("outbound-api", "outbound-reply"):
         return False
@@ -124,7 +149,12 @@ def _is_ours(text: MessageInstance, sender: str) -> bool:
 
 def _as_sent(text: MessageInstance) -> SentMessage:
     return SentMessage(
-        str(text.sid), text.body or "", str(text.status), text.error_code, text.date_created
+        ref=str(text.sid),
+        body=text.body or "",
+        status=str(text.status),
+        error_code=text.error_code,
+        created_at=text.date_created,
+        recipient=text.to or "",
     )
 
 

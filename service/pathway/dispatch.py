@@ -26,6 +26,7 @@ from service.store import claims
 from service.store.engine import Sessions
 from service.store.messages import Message
 from service.store.outcomes import WrittenOutcome, write_outcomes
+from service.store.pause import pause_of
 
 _log = structlog.get_logger()
 _T = TypeVar("_T")
@@ -198,6 +199,8 @@ class Dispatcher:
 
     def _look_back(self, db: Session, now: datetime) -> None:
         """Settle what is planned and may not go out as it stands."""
+        if pause_of(db):
+            return  # It may have gone out long ago.
         claims.skip_tips_of_the_flagged(db, now, self._pace.ahead)
         for message in claims.past_their_window(db, now, 100):
             try:

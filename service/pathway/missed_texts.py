@@ -32,29 +32,44 @@ def fetch_missed_texts(
     """
     with sessions.begin() as db:
         since = (bookmark(db, BOOKMARK) or now - FIRST_LOOK) - OVERLAP
-        written_to = {
-            number
-            for clinic in all_clinics(db)
-            if (number := clinic.inbound_number or clinic.sender)
-        }
-    if not written_to:
-        return 0
-    # A messaging service has numbers that only the provider knows: then all texts are looked at.
-    known = all(number.startswith("+") for number in written_to)
-    numbers = sorted(written_to) if known else []
-    found = 0
+        if not _written_to(db):
+            return 0
     try:
-        for text in provider.received_since(since, numbers):
-            with sessions.begin() as db:
-                found += _store(db, text, rules)
+        found = fetch_texts_since(sessions, provider, rules, since)
     except ProviderUnavailable:
         _log.warning("missed_texts_not_fetched")
-        return found
+        return 0
     with sessions.begin() as db:
         move_bookmark(db, BOOKMARK, now)
     if found:
         _log.warning("missed_texts_fetched", count=found)
     return found
+
+
+def fetch_texts_since(
+    sessions: Sessions, provider: InboundLookUp, rules: Rules, since: datetime
+) -> int:
+    """Store every text received at `since` or later that is not in our list; return how many.
+
+    Raises `ProviderUnavailable`, possibly half-way: what was stored by then stays stored.
+    """
+    with sessions() as db:
+        written_to = _written_to(db)
+    if not written_to:
+        return 0
+    # A messaging service has numbers that only the provider knows: then all texts are looked at.
+    known = all(number.startswith("+") for number in written_to)
+    found = 0
+    for text in provider.received_since(since, written_to if known else []):
+        with sessions.begin() as db:
+            found += _store(db, text, rules)
+    return found
+
+
+def _written_to(db: Session) -> list[str]:
+    """Return the numbers that patients write to."""
+    numbers = {clinic.inbound_number or clinic.sender for clinic in all_clinics(db)}
+    return sorted(number for number in numbers if number)
 
 
 def _store(db: Session, text: ReceivedMessage, rules: Rules) -> bool:

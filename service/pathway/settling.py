@@ -30,7 +30,7 @@ GRACE = timedelta(seconds=120)
 ASK_AGAIN = timedelta(minutes=10)
 GIVE_UP = timedelta(hours=2)
 """A check-in that is unknown for longer is told to a person (`reliability.md` 2.2, step 5)."""
-_MUST_BE_HEARD = (MessageKind.CHECKIN, MessageKind.SAFETY)
+MUST_BE_HEARD = (MessageKind.CHECKIN, MessageKind.SAFETY)
 _CLOCKS_DIFFER = timedelta(seconds=60)
 
 _log = structlog.get_logger()
@@ -86,11 +86,12 @@ def _take_turn(db: Session, message: Message, now: datetime) -> tuple[UUID, _Que
     if message.channel is not Channel.SMS or clinic.sender is None or address.value is None:
         return message.id, None
     since = (message.claimed_at or message.send_at) - _CLOCKS_DIFFER
-    text = _text(message, clinic)
+    text = text_for(message, clinic)
     return message.id, _Question(message.id, address.value, clinic.sender, text, since)
 
 
-def _text(message: Message, clinic: Clinic) -> str | None:
+def text_for(message: Message, clinic: Clinic) -> str | None:
+    """Return a text as it went out, or None when it cannot be worded any more."""
     try:
         return text_of(message, clinic.facts(), ZoneInfo(clinic.time_zone)).text
     except Exception as problem:  # What cannot be worded any more is known by its number and time.
@@ -106,10 +107,10 @@ def _ask(provider: SentLookUp | None, question: _Question | None) -> list[SentMe
         sent = provider.sent_to(question.recipient, question.sender, question.since)
     except ProviderUnavailable:
         return None
-    return [one for one in sent if _may_be(question.text, one.body)]
+    return [one for one in sent if may_be(question.text, one.body)]
 
 
-def _may_be(text: str | None, body: str) -> bool:
+def may_be(text: str | None, body: str) -> bool:
     """A provider that keeps no bodies, or a text lost to us, leaves number and time to go by."""
     return text is None or not body or _plain(text) == _plain(body)
 
@@ -143,7 +144,7 @@ def _settle(
         return
     found = [one for one in answer if not _is_another(db, message, one.ref)]
     if found:
-        _was_taken(db, message, found, now)
+        was_taken(db, message, found, now)
         return
     message.asked += 1
     if message.asked >= 2:
@@ -155,7 +156,8 @@ def _is_another(db: Session, message: Message, ref: str) -> bool:
     return db.scalar(taken) is not None
 
 
-def _was_taken(db: Session, message: Message, found: list[SentMessage], now: datetime) -> None:
+def was_taken(db: Session, message: Message, found: list[SentMessage], now: datetime) -> None:
+    """Write that the provider has this message; `found` is newest first, more than one a mishap."""
     first = found[-1]
     if not record_receipt(db, message.id, first.ref, first.status, first.error_code, now):
         message.state = MessageState.ACCEPTED
@@ -185,7 +187,7 @@ def _was_not_taken(db: Session, message: Message, now: datetime) -> None:
 
 
 def _still_unknown(db: Session, message: Message, now: datetime, *, can_be_asked: bool) -> None:
-    if message.kind in _MUST_BE_HEARD:
+    if message.kind in MUST_BE_HEARD:
         if now - (message.claimed_at or message.send_at) >= GIVE_UP:
             _tell_a_person(db, message, now)
     elif not can_be_asked:
@@ -195,10 +197,16 @@ def _still_unknown(db: Session, message: Message, now: datetime, *, can_be_asked
 
 def _tell_a_person(db: Session, message: Message, now: datetime) -> None:
     """Leave the row unknown, which a late receipt may still settle, and have the patient called."""
-    message.ask_at = None
     if other_way(db, message, now).covered:
+        message.ask_at = None
         message.reason = "Not known whether it was sent; it went another way as well."
-        return
+    else:
+        ask_for_a_call(db, message, now)
+
+
+def ask_for_a_call(db: Session, message: Message, now: datetime) -> None:
+    """Nobody can tell whether a message was sent: it stays unknown, and the patient is phoned."""
+    message.state, message.ask_at = MessageState.UNKNOWN, None
     message.reason = "Not known whether it was sent: the patient is to be called."
     ask_to_phone(
         db,

@@ -45,6 +45,7 @@ from service.store.clinics import Clinic
 from service.store.flags import Flag
 from service.store.messages import Message
 from service.store.patients import Address
+from service.store.pause import SENDING_IS_PAUSED
 
 _clinics, _messages, _addresses, _flags = (
     Base.metadata.tables[row.__tablename__] for row in (Clinic, Message, Address, Flag)
@@ -151,6 +152,8 @@ _NEXT_AT = (
 _FIRST_OF_LANES = (
     select(_clinic.id.label("clinic_id"), _LANES.c.lane.label("lane"), _NEXT_AT.label("next_at"))
     .join_from(_clinics, _LANES, true())
+    # After a restore nothing is due anywhere until the provider has been asked (D4).
+    .where(~SENDING_IS_PAUSED)
     .subquery()
 )
 _WHAT_IS_DUE = (

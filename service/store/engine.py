@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -22,6 +24,7 @@ _SQLITE_PRAGMAS = (
     "PRAGMA secure_delete=ON",
 )
 
+_READS_ONLY = "aftercare_reads_only"
 _HIDDEN = True
 """Parameters are patients' data: they are left out of errors, which are printed."""
 
@@ -58,6 +61,21 @@ def open_sessions(engine: Engine) -> Sessions:
     return sessionmaker(engine, expire_on_commit=False)
 
 
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """Yield a connection that reads the database as it is at one moment and keeps nobody waiting.
+
+    On SQLite the write-ahead log cannot be emptied meanwhile, so it grows with what is written.
+    """
+    options = (
+        {_READS_ONLY: True}
+        if engine.dialect.name == "sqlite"
+        else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    )
+    with engine.connect().execution_options(**options) as connection, connection.begin():
+        yield connection
+
+
 def empty_write_ahead_log(engine: Engine) -> bool:
     """Carry SQLite's log into its file and empty it, so that no older page is left in it.
 
@@ -87,4 +105,5 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_immediate(connection: Any) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    reads_only = connection.get_execution_options().get(_READS_ONLY, False)
+    connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")

@@ -20,7 +20,7 @@ SHORTEST_SECRET = 32
 """Characters; anything shorter than 32 is refused at the start."""
 
 _FORMAT = b"\x01"
-_KEY_ID_BYTES = 4
+KEY_ID_BYTES = 4
 _NONCE_BYTES = 12
 
 
@@ -29,13 +29,14 @@ class Unreadable(Exception):
 
 
 class _Key:
-    """The three keys that grow from one secret: to seal, to hash and to sign."""
+    """The keys that grow from one secret: to seal, to hash, to sign, and to seal whole files."""
 
     def __init__(self, secret: str) -> None:
-        self.id = _derive(secret, "id", _KEY_ID_BYTES)
+        self.id = _derive(secret, "id", KEY_ID_BYTES)
         self.cipher = AESGCM(_derive(secret, "seal"))
         self.hash_key = _derive(secret, "hash")
         self.sign_key = _derive(secret, "sign")
+        self.file_key = _derive(secret, "file")
 
 
 class Vault:
@@ -61,7 +62,7 @@ class Vault:
 
     def unseal(self, sealed: bytes, column: str) -> bytes:
         """Return the plain value; raises `Unreadable`."""
-        nonce_at = 1 + _KEY_ID_BYTES
+        nonce_at = 1 + KEY_ID_BYTES
         key = self._by_id.get(sealed[1:nonce_at])
         if sealed[:1] != _FORMAT or key is None:
             raise Unreadable("sealed with a key that is not configured")
@@ -73,7 +74,19 @@ class Vault:
 
     def is_current(self, sealed: bytes) -> bool:
         """False when `sealed` still wants re-sealing with the first secret."""
-        return sealed[1 : 1 + _KEY_ID_BYTES] == self._keys[0].id
+        return sealed[1 : 1 + KEY_ID_BYTES] == self._keys[0].id
+
+    def file_key_id(self) -> bytes:
+        """Name the key that new files are sealed with, in `KEY_ID_BYTES` bytes."""
+        return self._keys[0].id
+
+    def file_cipher(self, key_id: bytes, salt: bytes) -> AESGCM:
+        """Return a cipher for the one file that has this salt; raises `Unreadable`."""
+        key = self._by_id.get(key_id)
+        if key is None:
+            raise Unreadable("sealed with a key that is not among AFTERCARE_SECRET_KEYS")
+        kdf = HKDF(algorithm=SHA256(), length=32, salt=salt, info=b"aftercare/file/one")
+        return AESGCM(kdf.derive(key.file_key))
 
     def lookup_hashes(self, text: str) -> list[bytes]:
         """The keyed hashes under which `text` may be stored, the current secret's first."""

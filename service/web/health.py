@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 
+from service.store.pause import WHY, pause_of
 from service.store.schema import is_current
 from service.store.workers import BEATING, clock_problems, newest_beat
 from service.web.deps import WebParts, get_parts
@@ -38,8 +39,9 @@ def _problems(parts: WebParts) -> list[str]:
         with parts.sessions() as db:
             beat = newest_beat(db)
             clock = clock_problems(db, oldest)
+            paused = [WHY] if pause_of(db) else []
     except SQLAlchemyError:
         return ["the database does not answer"]
     if beat is None or beat < oldest:
-        return ["no worker has ticked for two minutes: start `aftercare worker`"]
-    return clock
+        return ["no worker has ticked for two minutes: start `aftercare worker`", *paused]
+    return [*clock, *paused]

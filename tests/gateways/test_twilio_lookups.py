@@ -56,6 +56,28 @@ def test_the_newest_text_comes_first(account, look_ups, clock):
     assert [sent.body for sent in found] == ["Tip 2", "Tip 1", "Tip 0"]
 
 
+def test_all_that_a_clinic_sent_since_then_is_told_with_its_phone(
+    network, account, look_ups, clock
+):
+    send(account, replace(HELLO, text="too old"))
+    clock.now = NOON + timedelta(days=2)
+    send(account, HELLO, replace(HELLO, sender=OTHER_CLINIC))
+    network.break_with(Rule(Trouble.HELD))
+    send(account, replace(HELLO, recipient=BEN))
+    network.inbound(ANA, CLINIC, "an answer")
+
+    found = look_ups.sent_since(clock.now - timedelta(seconds=60), CLINIC)
+
+    assert sorted(sent.recipient for sent in found) == [ANA, BEN]
+    assert {sent.body for sent in found} == {HELLO.text}
+
+
+def test_all_that_went_through_a_messaging_service_is_told(account, look_ups):
+    send(account, HELLO, replace(HELLO, sender=SERVICE))
+
+    assert [sent.recipient for sent in look_ups.sent_since(NOON, SERVICE)] == [ANA]
+
+
 def test_where_a_text_stands_can_be_asked(network, account, look_ups):
     network.change_habits(step=0.001)
     send(account, replace(HELLO, recipient="+15005553005"))

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from uuid import uuid4
 
+from service.store.pause import pause_sending
 from service.store.workers import record_beat
 from tests.make import NOON
 
@@ -38,3 +39,14 @@ def test_a_worker_whose_clock_jumped_is_an_alarm(site, sessions):
 
     assert answer.status_code == 503
     assert answer.json()["problems"] == ["the wall clock jumped"]
+
+
+def test_a_pause_after_a_restore_is_told_with_its_reason(site, sessions):
+    with sessions.begin() as db:
+        record_beat(db, uuid4(), "host:1", NOON)
+        pause_sending(db, NOON, NOON)
+
+    answer = site.get("/readyz")
+
+    assert answer.status_code == 503
+    assert "sending is paused after a restore" in answer.json()["problems"][0]
