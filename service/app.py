@@ -193,6 +193,7 @@ def worker(parts: Parts, account: TwilioAccount) -> Worker:
     look_ups, rules = TwilioLookUps(account), reply_rules()
     # Silence is judged only where what patients wrote is known.
     known = partial(unless_paused, parts.sessions)
+    fetch = partial(fetch_missed_texts, parts.sessions, look_ups, rules)
 
     def chain_audit() -> None:
         with parts.sessions.begin() as db:
@@ -205,11 +206,7 @@ def worker(parts: Parts, account: TwilioAccount) -> Worker:
         # Often, because each look asks about a limited number.
         Duty("settling", every(5.0), lambda: settle_unknown(parts.sessions, look_ups, now())),
         Duty("escalation", every(5.0), lambda: tell_staff(parts.sessions, now())),
-        Duty(
-            "missed texts",
-            every(60.0),
-            lambda: fetch_missed_texts(parts.sessions, look_ups, rules, now()),
-        ),
+        Duty("missed texts", every(60.0), lambda: fetch(now())),
         Duty("restore", every(15.0), lambda: catch_up(parts.sessions, look_ups, rules, now())),
         Duty("silences", every(60.0), known(lambda: raise_silences(parts.sessions, now()))),
         Duty("notices", every(5.0), lambda: follow_notices(parts.sessions, now())),
