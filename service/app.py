@@ -58,6 +58,7 @@ from service.web.deps import WebParts
 from service.web.mail_webhook import router as mail_routes
 from service.web.pages.account import router as account_pages
 from service.web.pages.card import router as card_pages
+from service.web.pages.calls import router as call_pages
 from service.web.pages.check_in import router as check_in_pages
 from service.web.pages.joining import router as joining_pages
 from service.web.pages.patient import router as patient_pages
@@ -164,6 +165,7 @@ def site(parts: Parts, account: TwilioAccount | None, *more: APIRouter) -> FastA
         today_pages(),
         card_pages(),
         treatment_pages(),
+        call_pages(),
     )
     always = (emails, *pages, *more)
     if account is None:

@@ -32,6 +32,9 @@ from service.store import schema
 from service.store.pause import WHY, pause_of
 from service.worker import Worker
 
+_SECONDS_TO_FINISH = 5
+"""For requests that are being answered when the service is stopped."""
+
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
 Port = Annotated[int, typer.Option(min=1, max=65535)]
 
@@ -116,7 +119,14 @@ def _serve(application: FastAPI, host: str, port: int) -> None:
 
     # Its own access log would hold the tokens of patients' links; the rest goes through ours.
     uvicorn.run(
-        application, host=host, port=port, access_log=False, log_config=None, log_level="warning"
+        application,
+        host=host,
+        port=port,
+        access_log=False,
+        log_config=None,
+        log_level="warning",
+        # A page that waits for news would hold up the stop for as long as it is open.
+        timeout_graceful_shutdown=_SECONDS_TO_FINISH,
     )
 
 

@@ -26,8 +26,9 @@ def pieces_of(words: str, findings: Iterable[Mapping[str, Any]]) -> tuple[Piece,
     """Return all of `words` in order, cut where findings begin and end.
 
     Where findings overlap, one that counts goes before those that do not. What is as expected is
-    not marked.
+    not marked. Half characters, which no page can carry, become question marks.
     """
+    words = words.encode("utf-8", "replace").decode()
     spans = [
         (max(0, one["start"]), min(len(words), one["end"]), one)
         for one in findings

@@ -26,6 +26,7 @@ from service.store.call_list import (
     counts,
     patients_by_address,
     replies_since,
+    row_of_flag,
     rows_of_page,
 )
 from service.store.clinics import Clinic
@@ -48,6 +49,15 @@ class CallMade:
 
 
 @dataclass(frozen=True)
+class Recorded:
+    """A call that has just been written down, and what follows from it."""
+
+    names: tuple[str, ...]
+    outcome: CallOutcome
+    next_try: str | None
+
+
+@dataclass(frozen=True)
 class CallLine:
     """One call as the list shows it; times are words in the clinic's zone."""
 
@@ -59,6 +69,8 @@ class CallLine:
     """In the service's words; the patient's own are in `said`."""
     names: tuple[str, ...]
     """The patient's first name; several share a phone, and of a stranger none is known."""
+    sharing: tuple[tuple[UUID, str], ...]
+    """Whose reply it may be, while a shared phone is not sorted out."""
     erased: bool
     phone: str | None
     """As it is dialled (E.164)."""
@@ -157,6 +169,21 @@ def lines_of(
     )
 
 
+def just_recorded(db: Session, clinic: Clinic, flag_id: UUID, now: datetime) -> Recorded | None:
+    """Return the newest call about a flag, to confirm it on the list; None when there is none."""
+    row = row_of_flag(db, clinic.id, flag_id)
+    calls = calls_of_flags(db, [flag_id]) if row else []
+    if row is None or not calls:
+        return None
+    zone = zone_named(clinic.time_zone)
+    again = row.flag.next_try_at
+    return Recorded(
+        names=_names(row.patient, []),
+        outcome=calls[-1].outcome,
+        next_try=moment_words(again, zone, now) if again else None,
+    )
+
+
 def note_reading(
     db: Session, clinic_id: UUID, shown: Iterable[UUID], by: str, at: datetime
 ) -> None:
@@ -232,6 +259,7 @@ class _Reader:
             reasons=_reasons(flag),
             why=flag.reason,
             names=_names(row.patient, sharing),
+            sharing=tuple((one.id, one.first_name or "") for one in sharing),
             erased=row.patient is not None and row.patient.erased_at is not None,
             phone=phone,
             phone_words=spoken_phone(phone) if phone else None,

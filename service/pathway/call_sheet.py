@@ -77,7 +77,8 @@ class CallSheet:
     """All that somebody needs who is about to phone."""
 
     line: CallLine
-    first_asked: tuple[str, ...]
+    questions: tuple[str, ...]
+    """What to ask, each once: of every call first, then of its reasons."""
     turns: tuple[Turn, ...]
     session: SessionShown | None
     outcomes: tuple[OutcomeOffered, ...]
@@ -96,13 +97,19 @@ def call_sheet(db: Session, clinic: Clinic, flag_id: UUID, by: str, now: datetim
     calls = calls_of_flags(db, [row.flag.id])
     return CallSheet(
         line=line,
-        first_asked=load_call_prompts(CURRENT_VERSION).always,
+        questions=_questions(line),
         turns=_turns(_conversation(db, row), clinic, zone, now),
         session=_session(row, zone, now) if row.session else None,
         outcomes=tuple(_outcomes(db, clinic, row, zone, now)),
         calls=tuple(call_made(call, zone, now) for call in calls),
         closed=row.flag.closed_at is not None,
     )
+
+
+def _questions(line: CallLine) -> tuple[str, ...]:
+    always = load_call_prompts(CURRENT_VERSION).always
+    of_reasons = (question for reason in line.reasons for question in reason.ask)
+    return tuple(dict.fromkeys((*always, *of_reasons)))
 
 
 def _conversation(db: Session, row: CallRow) -> Conversation:

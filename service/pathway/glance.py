@@ -7,6 +7,8 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from service.domain.time_words import moment_words
+from service.domain.windows import zone_named
 from service.store.clinics import Clinic
 from service.store.workers import BEATING, newest_beat
 
@@ -15,12 +17,12 @@ from service.store.workers import BEATING, newest_beat
 class Glance:
     """What stands still. All None: nothing does."""
 
-    no_worker_since: datetime | None
-    """The last sign of any worker, when that is too long ago."""
+    no_worker_since: str | None
+    """The last sign of any worker, in the clinic's time, when that is too long ago."""
     never_ran: bool
     """No worker has ever run."""
-    stopped_at: datetime | None
-    """When sending was stopped for the clinic."""
+    stopped_at: str | None
+    """When sending was stopped for the clinic, in its time."""
     stopped_because: str | None
 
     @property
@@ -33,9 +35,10 @@ def glance(db: Session, clinic: Clinic, now: datetime, speed: float = 1) -> Glan
     """Look at the worker and at the clinic's sending; `speed` is that of a sandbox's clock."""
     beat = newest_beat(db)
     silent = beat is not None and beat < now - BEATING * speed
+    zone, stopped_at = zone_named(clinic.time_zone), clinic.sending_stopped_at
     return Glance(
-        no_worker_since=beat if silent else None,
+        no_worker_since=moment_words(beat, zone, now) if beat and silent else None,
         never_ran=beat is None,
-        stopped_at=clinic.sending_stopped_at,
+        stopped_at=moment_words(stopped_at, zone, now) if stopped_at else None,
         stopped_because=clinic.sending_stopped_because,
     )

@@ -6,15 +6,20 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.pathway.answers import SHARED_PHONE
+from service.pathway.callbacks import FlagNotFound
 from service.pathway.correspondents import Correspondent, as_patient
-from service.store.flags import Flag
-from service.store.patients import Patient
+from service.pathway.missed_calls import writer_of
+from service.store import audit
+from service.store.flags import Flag, flag_of
+from service.store.patients import Patient, patients_at
 from service.store.replies import Reply, replies_since
+from service.store.sessions import sessions_of_patient
 
 _MOST_WORDS = 5
 """A longer text says more than a name: it is read for what it says."""
@@ -48,6 +53,42 @@ class SortedOut:
 
     who: Correspondent
     text: str
+
+
+class NotOneOfThem(Exception):
+    """The patient is not written to at the number that a reply came from."""
+
+
+def say_who_wrote(
+    db: Session, clinic_id: UUID, flag_id: UUID, patient_id: UUID, *, by: str, now: datetime
+) -> Flag:
+    """A person says which of a shared number's patients a reply, and its flag, belong to.
+
+    Raises `FlagNotFound`, also when somebody has said so already, or `NotOneOfThem`.
+    """
+    writer_of(db, clinic_id, flag_id)  # locked first, as whoever takes in a reply does
+    flag = flag_of(db, clinic_id, flag_id)
+    if flag is None or flag.patient_id is not None or flag.reply_id is None:
+        raise FlagNotFound
+    reply = db.get_one(Reply, flag.reply_id)
+    patient = next((one for one in patients_at(db, reply.address_id) if one.id == patient_id), None)
+    if patient is None:
+        raise NotOneOfThem
+    sessions = sessions_of_patient(db, clinic_id, patient.id)
+    session = next((one for one in sessions if one.ended_at <= reply.received_at), None)
+    for row in (flag, reply):
+        row.patient_id = patient.id
+        row.session_id = session.id if session else None
+    audit.record(
+        db,
+        clinic_id=clinic_id,
+        at=now,
+        actor=by,
+        action="sender_named",
+        subject=f"flag:{flag.id}",
+        patient=str(patient.id),
+    )
+    return flag
 
 
 def sort_out(db: Session, who: Correspondent, reply: Reply, now: datetime) -> SortedOut | None:

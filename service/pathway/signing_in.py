@@ -159,14 +159,19 @@ def plain_code(code: str) -> str:
     return "".join(letter for letter in code.upper() if letter.isalnum())
 
 
-def who_is(db: Session, token: str, now: datetime) -> SignedInStaff | ClinicToChoose | None:
-    """Return who has this cookie, or None when they must sign in."""
+def who_is(
+    db: Session, token: str, now: datetime, *, acts: bool = True
+) -> SignedInStaff | ClinicToChoose | None:
+    """Return who has this cookie, or None when they must sign in.
+
+    A page that looks for news by itself must not keep them signed in: there nobody `acts`.
+    """
     row = sign_in_by_token(db, token)
     if row is None or not row.complete:
         return None
     if now - row.seen_at >= IDLE or now - row.began_at >= LONGEST:
         return None
-    if now - row.seen_at >= _SEEN_EVERY:
+    if acts and now - row.seen_at >= _SEEN_EVERY:
         row.seen_at = now
     if row.staff_id is None:
         return ClinicToChoose(row.id, row.account_id)

@@ -23,6 +23,8 @@ _FILES = {
     "staff.css": "text/css",
     "therapist.css": "text/css",
     "card.js": "text/javascript",
+    "calls.css": "text/css",
+    "live.js": "text/javascript",
     "mark.svg": "image/svg+xml",
 }
 

@@ -16,6 +16,7 @@ from service.store.engine import Sessions
 from service.web.deps import WebParts
 from service.web.pages.account import router as account_pages
 from service.web.pages.card import router as card_pages
+from service.web.pages.calls import router as call_pages
 from service.web.pages.joining import router as joining_pages
 from service.web.pages.resetting import router as resetting_pages
 from service.web.pages.signing_in import router as signing_in_pages
@@ -36,7 +37,8 @@ def pages(engine: Engine, sessions: Sessions, clock: Moment) -> FastAPI:
     """The application, in which the samples need no second factor."""
     web = WebParts(engine, sessions, clock, public_url=URL, waive_second_factor=True)
     everybody = (signing_in_pages(), joining_pages(), account_pages(), resetting_pages())
-    return build_site(web, *everybody, today_pages(), card_pages(), treatment_pages())
+    therapists = (today_pages(), card_pages(), treatment_pages())
+    return build_site(web, *everybody, *therapists, call_pages(live=False))
 
 
 @pytest.fixture

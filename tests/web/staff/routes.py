@@ -44,6 +44,20 @@ SIGNED_IN = {
     ("POST", "/sessions/{session_id}/undo"),
     ("POST", "/sessions/{session_id}/cancel"),
     ("POST", "/sessions/{session_id}/end"),
+    ("GET", "/calls"),
+    ("GET", "/calls/emergency"),
+    ("GET", "/calls/urgent"),
+    ("GET", "/calls/routine"),
+    ("GET", "/calls/mine"),
+    ("GET", "/calls/unknown-senders"),
+    ("GET", "/calls/shared-phones"),
+    ("GET", "/calls/undelivered"),
+    ("GET", "/calls/silent"),
+    ("GET", "/calls/events"),
+    ("GET", "/calls/{flag_id}"),
+    ("POST", "/calls/{flag_id}/take"),
+    ("POST", "/calls/{flag_id}/outcome"),
+    ("POST", "/calls/{flag_id}/whose"),
 }
 """For everybody who is signed in."""
 
