@@ -64,6 +64,7 @@ from service.web.pages.joining import router as joining_pages
 from service.web.pages.patient import router as patient_pages
 from service.web.pages.resetting import router as resetting_pages
 from service.web.pages.signing_in import router as signing_in_pages
+from service.web.pages.standing import router as standing_pages
 from service.web.pages.today import router as today_pages
 from service.web.pages.treatment import router as treatment_pages
 from service.web.pages.unsubscribe import router as unsubscribe_pages
@@ -166,6 +167,7 @@ def site(parts: Parts, account: TwilioAccount | None, *more: APIRouter) -> FastA
         card_pages(),
         treatment_pages(),
         call_pages(),
+        standing_pages(),
     )
     always = (emails, *pages, *more)
     if account is None:

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, String, case, cast, exists, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from service.domain.values import FlagState, Level
 from service.store.base import spelled
@@ -165,10 +165,12 @@ def _belongs(which: Which, me: str) -> ColumnElement[bool]:
 
 def _cannot_be_written_to() -> ColumnElement[bool]:
     """What did not arrive, and phone tasks for numbers that take no texts."""
+    # Aliases, because the page asks for the patient and the address itself as well.
+    whose, number = aliased(Patient), aliased(Address)
     dead = exists().where(
-        Patient.id == Flag.patient_id,
-        Address.id == Patient.phone_address_id,
-        or_(Address.landline_at.is_not(None), Address.failing_since.is_not(None)),
+        whose.id == Flag.patient_id,
+        number.id == whose.phone_address_id,
+        or_(number.landline_at.is_not(None), number.failing_since.is_not(None)),
     )
     return Flag.kind.in_(("undelivered", "unconfirmed")) | ((Flag.kind == "task") & dead)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -60,6 +61,12 @@ def clock_problems(db: Session, since: datetime) -> list[str]:
     beating = select(Worker.figures).where(Worker.beat_at > since, Worker.stopped_at.is_(None))
     found = {(figures or {}).get("clock") for figures in db.scalars(beating)}
     return sorted(problem for problem in found if problem)
+
+
+def beating_figures(db: Session, since: datetime) -> list[Mapping[str, Any]]:
+    """Return what workers that beat after `since` have counted; see `pathway.tallies`."""
+    beating = select(Worker.figures).where(Worker.beat_at > since, Worker.stopped_at.is_(None))
+    return [figures for figures in db.scalars(beating) if figures]
 
 
 def bookmark(db: Session, name: str) -> datetime | None:

@@ -58,6 +58,7 @@ SIGNED_IN = {
     ("POST", "/calls/{flag_id}/take"),
     ("POST", "/calls/{flag_id}/outcome"),
     ("POST", "/calls/{flag_id}/whose"),
+    ("GET", "/how-are-we-doing"),
 }
 """For everybody who is signed in."""
 

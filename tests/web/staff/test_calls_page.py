@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 from uuid import UUID, uuid4
 
 import pytest
@@ -15,7 +17,7 @@ from service.pathway.replies import receive
 from service.store.audit import AuditEntry
 from service.store.clinics import Clinic
 from service.store.flags import Call, Flag
-from service.store.patients import Patient, address_for
+from service.store.patients import Address, Patient, address_for
 from service.store.replies import Reply
 from service.store.workers import record_beat
 from tests.make import NOON, a_clinic
@@ -28,7 +30,7 @@ from tests.pathway.builders import (
     a_text,
 )
 from tests.pathway.make import a_flag
-from tests.web.staff.browsing import a_person, send, sign_in
+from tests.web.staff.browsing import a_person, form_token, send, sign_in
 
 NUMB = "its a 7 and my hand is numb, no fever"
 EVIL = "<script>alert('x')</script>\"'><img src=x onerror=alert(1)> {{7*7}}"
@@ -114,6 +116,24 @@ def test_the_second_to_take_a_call_is_told_who_has_it(admin, therapist, sessions
     assert "Alex Rivera took this first" in late.text
     assert owner_of(sessions, numb) == "Alex Rivera"
     assert "<strong>Alex Rivera</strong> has it since" in therapist.get("/calls").text
+
+
+def test_of_two_who_take_a_call_in_the_same_moment_one_gets_it(admin, therapist, sessions, numb):
+    both = Barrier(2)
+
+    def take(browser):
+        token = form_token(browser.get("/calls"))
+        both.wait()
+        return browser.post(f"/calls/{numb}/take", data={"form_token": token})
+
+    with ThreadPoolExecutor(2) as people:
+        answers = list(people.map(take, [admin, therapist]))
+
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
+    won = "Alex Rivera" if answers[0].status_code == 200 else "Sam Nguyen"
+    assert owner_of(sessions, numb) == won
+    late = next(answer for answer in answers if answer.status_code == 409)
+    assert f"{won} took this first" in late.text
 
 
 def test_an_outcome_is_recorded_from_the_list_and_confirmed(admin, sessions, numb):
@@ -279,6 +299,21 @@ def test_the_silent_and_the_undelivered_have_their_lists(admin, sessions, alex):
 
     assert "Answered neither check-in" in admin.get("/calls/silent").text
     assert "Message did not arrive" in admin.get("/calls/undelivered").text
+
+
+def test_a_phone_task_for_a_number_that_takes_no_texts_is_among_the_undelivered(
+    admin, sessions, alex
+):
+    with sessions.begin() as db:
+        patient = a_patient(db, db.get_one(Clinic, alex.clinic_id))
+        task = a_flag(db, patient, Level.ROUTINE)
+        task.kind, task.categories = "task", ["phone_48h"]
+    assert "Nobody on this list" in admin.get("/calls/undelivered").text
+
+    with sessions.begin() as db:
+        db.scalars(select(Address)).one().landline_at = NOON
+
+    assert "Phone instead of the first check-in" in admin.get("/calls/undelivered").text
 
 
 def test_a_quiet_list_says_when_nothing_is_being_sent(admin, sessions, alex, clock):
