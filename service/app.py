@@ -56,17 +56,9 @@ from service.store.sandbox_clock import SEEN_EVERY, has_clock, join_clock, live_
 from service.store.secrets import Vault
 from service.web.deps import WebParts
 from service.web.mail_webhook import router as mail_routes
-from service.web.pages.account import router as account_pages
-from service.web.pages.card import router as card_pages
-from service.web.pages.calls import router as call_pages
 from service.web.pages.check_in import router as check_in_pages
-from service.web.pages.joining import router as joining_pages
+from service.web.pages.for_staff import staff_pages
 from service.web.pages.patient import router as patient_pages
-from service.web.pages.resetting import router as resetting_pages
-from service.web.pages.signing_in import router as signing_in_pages
-from service.web.pages.standing import router as standing_pages
-from service.web.pages.today import router as today_pages
-from service.web.pages.treatment import router as treatment_pages
 from service.web.pages.unsubscribe import router as unsubscribe_pages
 from service.web.site import build_site
 from service.web.webhooks import TwilioWebhook
@@ -159,15 +151,7 @@ def site(parts: Parts, account: TwilioAccount | None, *more: APIRouter) -> FastA
         check_in_pages(parts.links, rules),
         unsubscribe_pages(parts.links),
         patient_pages(parts.links, rules),
-        signing_in_pages(),
-        joining_pages(),
-        account_pages(),
-        resetting_pages(),
-        today_pages(),
-        card_pages(),
-        treatment_pages(),
-        call_pages(),
-        standing_pages(),
+        *staff_pages(),
     )
     always = (emails, *pages, *more)
     if account is None:

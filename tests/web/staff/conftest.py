@@ -14,14 +14,7 @@ from service.domain.values import Role
 from service.store.clinics import Clinic
 from service.store.engine import Sessions
 from service.web.deps import WebParts
-from service.web.pages.account import router as account_pages
-from service.web.pages.card import router as card_pages
-from service.web.pages.calls import router as call_pages
-from service.web.pages.joining import router as joining_pages
-from service.web.pages.resetting import router as resetting_pages
-from service.web.pages.signing_in import router as signing_in_pages
-from service.web.pages.today import router as today_pages
-from service.web.pages.treatment import router as treatment_pages
+from service.web.pages.for_staff import staff_pages
 from service.web.site import build_site
 from tests.make import a_clinic
 from tests.web.staff.browsing import URL, Moment, Person, a_person, sign_in
@@ -36,9 +29,7 @@ def clock() -> Moment:
 def pages(engine: Engine, sessions: Sessions, clock: Moment) -> FastAPI:
     """The application, in which the samples need no second factor."""
     web = WebParts(engine, sessions, clock, public_url=URL, waive_second_factor=True)
-    everybody = (signing_in_pages(), joining_pages(), account_pages(), resetting_pages())
-    therapists = (today_pages(), card_pages(), treatment_pages())
-    return build_site(web, *everybody, *therapists, call_pages(live=False))
+    return build_site(web, *staff_pages(live=False))
 
 
 @pytest.fixture

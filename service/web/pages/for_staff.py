@@ -1,0 +1,32 @@
+"""Every page for staff, put together."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from service.web.pages import (
+    account,
+    calls,
+    card,
+    joining,
+    resetting,
+    signing_in,
+    standing,
+    today,
+    treatment,
+)
+
+
+def staff_pages(*, live: bool = True) -> tuple[APIRouter, ...]:
+    """Return the routes of all of them; without `live` an open call list is told news once."""
+    return (
+        signing_in.router(),
+        joining.router(),
+        account.router(),
+        resetting.router(),
+        today.router(),
+        card.router(),
+        treatment.router(),
+        calls.router(live=live),
+        standing.router(),
+    )
