@@ -191,7 +191,7 @@ def test_enrolling_an_erased_number_that_opted_out_says_so(api, sessions):
     first = enrolled(api)
     with sessions.begin() as db:
         opt_out(db, db.scalars(select(Address)).one(), "text", NOON)
-    api.delete(f"/api/v1/patients/{first['patient_id']}")
+    api.delete(f"/api/v1/patients/{first['patient_id']}?force=true")
 
     again = enrolled(api)
 
