@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from service.domain.planning import zone_of
@@ -20,48 +20,87 @@ from service.domain.replanning import (
 )
 from service.domain.values import MessageKind, MessageState
 from service.pathway.correspondents import Correspondent
+from service.store.base import spelled
 from service.store.clinics import Clinic
 from service.store.messages import Message, end_all
-from service.store.patients import consent_of, facts_of
+from service.store.patients import Patient, consent_of, facts_of
+from service.store.sessions import TreatmentSession
 
 ANSWERED = "The patient answered."
 HEARD_FROM = "The patient wrote to us."
 
+_PLAN_OF = (
+    select(Message)
+    .where(
+        Message.session_id == bindparam("session"),
+        (Message.state == spelled(MessageState.PLANNED))
+        | (Message.kind == spelled(MessageKind.CHECKIN)),
+    )
+    .order_by(Message.id)
+    .with_for_update()
+)
 
-def settle_checkin(db: Session, who: Correspondent, now: datetime) -> None:
-    """Mark the check-in answered on every channel, and cancel what asks for the answer again."""
-    if who.checkin is None or who.checkin.session_id is None:
-        return
-    key = who.checkin.key
-    needless = cancelled_by_answer(key, load_protocol(who.checkin.protocol_version))
-    same = _locked(db, who.checkin.session_id, {key, *needless})
-    for message in same:
-        if message.key == key and message.answered_at is None:
+
+def follow_in_plan(
+    db: Session, clinic: Clinic, who: Correspondent, now: datetime, *, answered: bool
+) -> None:
+    """Let what is planned follow a reply; `answered` says whether it answers the check-in asked.
+
+    An answered check-in is so on every channel, and what asks for the answer again is cancelled.
+    The message that says we heard nothing is, too, and tips do not interrupt.
+    """
+    plan = _Locked(db)
+    if answered and who.checkin and who.checkin.session_id:
+        _settle(who.checkin, plan.of(who.checkin.session_id), now)
+    if who.patient and who.session:
+        _heed(db, clinic, who.patient, who.session, plan.of(who.session.id), now)
+
+
+class _Locked:
+    """The check-ins of a session and what of it is still planned, locked; each session once."""
+
+    def __init__(self, db: Session) -> None:
+        self._db = db
+        self._held: dict[UUID, list[Message]] = {}
+
+    def of(self, session_id: UUID) -> list[Message]:
+        if session_id not in self._held:
+            self._held[session_id] = list(self._db.scalars(_PLAN_OF, {"session": session_id}))
+        return self._held[session_id]
+
+
+def _settle(checkin: Message, plan: list[Message], now: datetime) -> None:
+    needless = cancelled_by_answer(checkin.key, load_protocol(checkin.protocol_version))
+    for message in plan:
+        if message.key == checkin.key and message.answered_at is None:
             message.answered_at = now
-    end_all(_planned(same), MessageState.CANCELLED, ANSWERED)
+    asks_again = [one for one in plan if one.key in {checkin.key, *needless}]
+    end_all(_planned(asks_again), MessageState.CANCELLED, ANSWERED)
 
 
-def heed_writing(db: Session, clinic: Clinic, who: Correspondent, now: datetime) -> None:
-    """Cancel the message that says we heard nothing, and keep tips from interrupting."""
-    if who.patient is None or who.session is None:
-        return
-    protocol = load_protocol(who.session.protocol_version)
+def _heed(
+    db: Session,
+    clinic: Clinic,
+    patient: Patient,
+    session: TreatmentSession,
+    plan: list[Message],
+    now: datetime,
+) -> None:
+    protocol = load_protocol(session.protocol_version)
     closing = {
         step.key
         for step in protocol.steps
         if step.cancelled_by and step.kind is MessageKind.REMINDER
     }
-    tips = {step.key for step in protocol.steps if step.kind is MessageKind.TIP}
-    planned = _planned(_locked(db, who.session.id, closing | tips))
+    planned = _planned(plan)
     end_all([one for one in planned if one.key in closing], MessageState.CANCELLED, HEARD_FROM)
-    consent = consent_of(db, who.patient.id)
+    tips = [one for one in planned if one.kind is MessageKind.TIP]
+    consent = consent_of(db, patient.id) if tips else None
     if consent is None:
         return
     facts = clinic.facts()
-    zone = zone_of(facts_of(who.patient, consent), facts)
-    for tip in planned:
-        if tip.kind is not MessageKind.TIP:
-            continue
+    zone = zone_of(facts_of(patient, consent), facts)
+    for tip in tips:
         match move_tip_after_answer(
             tip.as_planned(), now, protocol=protocol, zone=zone, clinic=facts
         ):
@@ -71,17 +110,6 @@ def heed_writing(db: Session, clinic: Clinic, who: Correspondent, now: datetime)
                 end_all([tip], MessageState.SKIPPED, reason)
             case Stays():
                 pass
-
-
-def _locked(db: Session, session_id: UUID, keys: Iterable[str]) -> list[Message]:
-    return list(
-        db.scalars(
-            select(Message)
-            .where(Message.session_id == session_id, Message.key.in_(keys))
-            .order_by(Message.id)
-            .with_for_update()
-        )
-    )
 
 
 def _planned(messages: Iterable[Message]) -> list[Message]:

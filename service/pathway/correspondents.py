@@ -6,15 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import bindparam, func, literal_column, or_, select
 from sqlalchemy.orm import Session
 
 from service.domain.triage.readings import Circumstances
 from service.domain.values import HealthFlag, Language, MessageKind, MessageState
+from service.store.base import one_of, spelled
 from service.store.messages import Message
 from service.store.patients import Address, Patient, patients_at
-from service.store.replies import replies_of_session
-from service.store.sessions import TreatmentSession, session_of, sessions_of_patient
+from service.store.replies import last_score
+from service.store.sessions import TreatmentSession, newest_session_before, session_of
 
 JOINED = timedelta(minutes=5)
 """Texts that follow one another within this time are read as one (`clinical-protocol` D)."""
@@ -26,6 +27,37 @@ _LEAVES_QUESTION_OPEN = ("routine", "routine_closed", "update", "thanks", "help"
 _ABOUT_A_SESSION = ("signs", "clarify", "clarify_signs", "safety_check")
 _SENT = (MessageState.ACCEPTED, MessageState.DELIVERED, MessageState.UNKNOWN)
 _NEVER_SENT = (MessageState.CANCELLED, MessageState.SKIPPED, MessageState.REFUSED)
+
+_CHECKINS_SENT_TO = select(Message).where(
+    Message.patient_id == bindparam("patient"),
+    Message.kind == spelled(MessageKind.CHECKIN),
+    Message.key.startswith(literal_column("'checkin_'")),
+    one_of(Message.state, _SENT),
+)
+_LAST_CHECKIN_TO_COME = (
+    select(Message.id)
+    .where(
+        Message.session_id == bindparam("session"),
+        Message.key == _LAST_CHECKIN,
+        one_of(Message.state, (MessageState.PLANNED, MessageState.CLAIMED)),
+    )
+    .limit(literal_column("1"))
+)
+_went_at = func.coalesce(Message.sent_at, Message.created_at)
+_QUESTIONS_OF = (
+    select(Message)
+    .where(
+        Message.address_id == bindparam("address"),
+        or_(
+            (Message.kind == spelled(MessageKind.REPLY)) & ~one_of(Message.state, _NEVER_SENT),
+            (Message.kind == spelled(MessageKind.CHECKIN)) & one_of(Message.state, _SENT),
+        ),
+        Message.created_at <= bindparam("until"),
+        _went_at >= bindparam("since"),
+    )
+    .order_by(_went_at.desc(), Message.id.desc())
+    .limit(literal_column(str(_MOST_QUESTIONS)))
+)
 
 
 @dataclass(frozen=True)
@@ -157,7 +189,7 @@ def circumstances(
             (received_at - session.ended_at).total_seconds() / 3600 if session else None
         ),
         baseline=session.baseline_pain if session else None,
-        previous=_previous_score(db, session) if session else None,
+        previous=last_score(db, session.id) if session else None,
         # "Send one number" asks the check-in's question again.
         checkin_open=who.checkin_open or who.last_question == "clarify",
         signs_open=who.last_question in ("signs", "clarify_signs"),
@@ -173,20 +205,13 @@ def circumstances(
 
 
 def _sent_checkins(db: Session, patients: list[Patient]) -> list[Message]:
-    if not patients:
-        return []
-    return list(
-        db.scalars(
-            select(Message)
-            .where(
-                Message.patient_id.in_([patient.id for patient in patients]),
-                Message.kind == MessageKind.CHECKIN,
-                Message.key.startswith("checkin_", autoescape=True),
-                Message.state.in_(_SENT),
-            )
-            .order_by(func.coalesce(Message.sent_at, Message.send_at).desc(), Message.id.desc())
-        )
-    )
+    """The check-ins that went to these patients, newest first."""
+    sent = [
+        checkin
+        for patient in patients
+        for checkin in db.scalars(_CHECKINS_SENT_TO, {"patient": patient.id})
+    ]
+    return sorted(sent, key=lambda one: (one.sent_at or one.send_at, one.id), reverse=True)
 
 
 def _is_open(checkin: Message, received_at: datetime) -> bool:
@@ -215,46 +240,14 @@ def _session(
     asked = question if question and question.key in _ABOUT_A_SESSION else None
     if asked and asked.session_id and asked.patient_id == patient.id:
         return session_of(db, patient.clinic_id, asked.session_id)
-    return next(
-        (
-            session
-            for session in sessions_of_patient(db, patient.clinic_id, patient.id)
-            if session.ended_at <= received_at
-        ),
-        None,
-    )
-
-
-def _previous_score(db: Session, session: TreatmentSession) -> int | None:
-    scores = [reply.score for reply in replies_of_session(db, session.id)]
-    return next((score for score in reversed(scores) if score is not None), None)
+    return newest_session_before(db, patient.clinic_id, patient.id, received_at)
 
 
 def _last_checkin_to_come(db: Session, session: TreatmentSession) -> bool:
-    waiting = select(Message.id).where(
-        Message.session_id == session.id,
-        Message.key == _LAST_CHECKIN,
-        Message.state.in_((MessageState.PLANNED, MessageState.CLAIMED)),
-    )
-    return db.scalar(waiting.limit(1)) is not None
+    return db.scalar(_LAST_CHECKIN_TO_COME, {"session": session.id}) is not None
 
 
 def _recent_questions(db: Session, address: Address, received_at: datetime) -> list[Message]:
     """What went to an address in these days and may be answered, newest first."""
-    went_at = func.coalesce(Message.sent_at, Message.created_at)
-    return list(
-        db.scalars(
-            select(Message)
-            .where(
-                Message.address_id == address.id,
-                or_(
-                    (Message.kind == MessageKind.REPLY) & Message.state.not_in(_NEVER_SENT),
-                    (Message.kind == MessageKind.CHECKIN) & Message.state.in_(_SENT),
-                ),
-                Message.created_at <= received_at,
-                went_at >= received_at - _QUESTION_STANDS,
-            )
-            .order_by(went_at.desc(), Message.id.desc())
-            .limit(_MOST_QUESTIONS)
-        )
-    )
+    given = {"address": address.id, "until": received_at, "since": received_at - _QUESTION_STANDS}
+    return list(db.scalars(_QUESTIONS_OF, given))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from service.domain.values import MessageKind, MessageState
@@ -14,15 +14,17 @@ from service.store import audit
 from service.store.messages import Message, end_all
 from service.store.patients import Address
 
+_ADDRESS_NOW = (
+    select(Address)
+    .where(Address.id == bindparam("address"))
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
+
 
 def lock_address(db: Session, address_id: UUID) -> Address:
     """Return the address as it is now, locked: claim and opt-out wait for one another here (O2)."""
-    return db.scalars(
-        select(Address)
-        .where(Address.id == address_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one()
+    return db.scalars(_ADDRESS_NOW, {"address": address_id}).one()
 
 
 def opt_out(db: Session, address: Address, by: str, now: datetime) -> bool:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from service.domain.triage.readings import Answer, Reading
@@ -71,16 +71,17 @@ def when_to_act(answer: str, level: Level, raised: Raised | None, now: datetime)
     return None
 
 
+_WAITING = (
+    select(Reply)
+    .where(Reply.address_id == bindparam("address"), Reply.act_at.is_not(None))
+    .order_by(Reply.received_at, Reply.id)
+    .with_for_update()
+)
+
+
 def waiting_at(db: Session, address_id: UUID) -> list[Reply]:
     """Return the replies from a locked address whose question is not settled yet."""
-    return list(
-        db.scalars(
-            select(Reply)
-            .where(Reply.address_id == address_id, Reply.act_at.is_not(None))
-            .order_by(Reply.received_at, Reply.id)
-            .with_for_update()
-        )
-    )
+    return list(db.scalars(_WAITING, {"address": address_id}))
 
 
 def hear(waiting: Sequence[Reply], reading: Reading, raised: Raised | None) -> None:

@@ -4,30 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from service.domain.triage.keywords import keyword_of
 from service.domain.triage.readings import Answer, Circumstances, Reading
 from service.domain.triage.ticks import PageAnswer, read_spoken, with_ticks
 from service.domain.values import Channel, Level
-from service.pathway.answered import heed_writing, settle_checkin
+from service.pathway.answered import follow_in_plan
 from service.pathway.answers import plan_answer
 from service.pathway.correspondents import JOINED, Correspondent, circumstances, who_wrote
 from service.pathway.flagging import Raised, raise_flag, waiting_flag
-from service.pathway.optouts import lock_address, opt_out, pause, reopen
+from service.pathway.optouts import opt_out, pause, reopen
 from service.pathway.questions import hear, waiting_at, when_to_act
 from service.pathway.rules import Rules
 from service.pathway.shared_phones import sort_out
+from service.store.base import new_id
 from service.store.clinics import Clinic
 from service.store.messages import Message
 from service.store.patients import Address, address_for
-from service.store.replies import Reply, replies_since
+from service.store.replies import Reply, replies_since, reply_by_ref
 
 __all__ = ["Incoming", "Rules", "receive"]
 
@@ -65,9 +63,9 @@ def receive(db: Session, clinic: Clinic, incoming: Incoming, rules: Rules) -> Re
     the reply, or none of them is (`reliability` I1, I5, O2, O5).
     """
     address = _locked_address(db, clinic, incoming)
-    reply = _store_once(db, clinic, address, incoming)
-    if reply is None:
+    if reply_by_ref(db, incoming.provider, incoming.provider_ref):
         return None
+    reply = _unread(clinic, address, incoming)
     about = db.get(Message, incoming.about) if incoming.about else None
     who = who_wrote(db, address, incoming.received_at, about)
     sorted_out = sort_out(db, who, reply, incoming.received_at)
@@ -76,10 +74,11 @@ def receive(db: Session, clinic: Clinic, incoming: Incoming, rules: Rules) -> Re
     _tie(reply, who)
     reading = _read(db, reply, who, incoming, rules, sorted_out.text if sorted_out else None)
     _note(reply, reading)
-    if not _left_open(reading, who):
-        settle_checkin(db, who, incoming.received_at)
+    db.add(reply)
+    db.flush()
     if not reading.no_answer:
-        heed_writing(db, clinic, who, incoming.received_at)
+        answered = not _left_open(reading, who)
+        follow_in_plan(db, clinic, who, incoming.received_at, answered=answered)
     waiting = waiting_at(db, address.id)
     raised = None
     if _needs_a_person(reading, who):
@@ -105,43 +104,33 @@ def receive(db: Session, clinic: Clinic, incoming: Incoming, rules: Rules) -> Re
 
 
 def _locked_address(db: Session, clinic: Clinic, incoming: Incoming) -> Address:
-    given = (clinic.id, incoming.channel, incoming.sender_address, incoming.received_at)
-    try:
-        with db.begin_nested():
-            address = address_for(db, *given)
-    except IntegrityError:
-        # Somebody else added the same stranger in this moment; now it is there.
-        address = address_for(db, *given)
-    address = lock_address(db, address.id)
+    # Locked, so that the same text is not taken in twice at once (I1), and an opt-out waits (O2).
+    address = address_for(
+        db,
+        clinic.id,
+        incoming.channel,
+        incoming.sender_address,
+        incoming.received_at,
+        lock=True,
+    )
     # Whoever writes from there can be written to there, whatever a provider said before.
     address.landline_at = address.failing_since = address.failing_because = None
     return address
 
 
-def _store_once(db: Session, clinic: Clinic, address: Address, incoming: Incoming) -> Reply | None:
-    values: dict[str, Any] = {
-        "clinic_id": clinic.id,
-        "channel": incoming.channel,
-        "provider": incoming.provider,
-        "provider_ref": incoming.provider_ref,
-        "address_id": address.id,
-        "body": incoming.body,
-        "media": list(incoming.media) or None,
-        "received_at": incoming.received_at,
-    }
-    unique = ["provider", "provider_ref"]
-    added: UUID | None
-    if db.get_bind().dialect.name == "postgresql":
-        on_postgres = postgresql.insert(Reply).values(values)
-        added = db.scalar(
-            on_postgres.on_conflict_do_nothing(index_elements=unique).returning(Reply.id)
-        )
-    else:
-        on_sqlite = sqlite.insert(Reply).values(values)
-        added = db.scalar(
-            on_sqlite.on_conflict_do_nothing(index_elements=unique).returning(Reply.id)
-        )
-    return db.get_one(Reply, added) if added else None
+def _unread(clinic: Clinic, address: Address, incoming: Incoming) -> Reply:
+    return Reply(
+        id=new_id(),
+        clinic_id=clinic.id,
+        channel=incoming.channel,
+        provider=incoming.provider,
+        provider_ref=incoming.provider_ref,
+        address_id=address.id,
+        body=incoming.body,
+        media=list(incoming.media) or None,
+        received_at=incoming.received_at,
+        opt_out=False,
+    )
 
 
 def _tie(reply: Reply, who: Correspondent) -> None:
@@ -169,7 +158,7 @@ def _read(
     earlier = [
         other.body
         for other in replies_since(db, who.address.id, incoming.received_at - JOINED)
-        if other.id != reply.id and other.body and waited is None
+        if other.body and waited is None
     ]
     try:
         reading = _own_words(incoming, waited, around, rules)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -62,6 +63,15 @@ def spelled(value: StrEnum) -> ColumnElement[Any]:
     million rows would be read in search of one that is due.
     """
     return literal_column(f"'{value.value}'")
+
+
+def one_of(column: Any, values: Iterable[StrEnum]) -> ColumnElement[bool]:
+    """Return that a column holds one of these values, written out as `spelled` does.
+
+    An `IN` over parameters would moreover be written anew each time a statement is asked.
+    """
+    found: ColumnElement[bool] = column.in_([spelled(value) for value in values])
+    return found
 
 
 PlainJSON = JSON().with_variant(JSONB(), "postgresql")

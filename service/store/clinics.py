@@ -7,7 +7,7 @@ from datetime import date, datetime, time
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, func, select
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, bindparam, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from service.domain.values import ClinicFacts, OpenHours, Role
@@ -108,11 +108,14 @@ def clinic_by_name(db: Session, name: str) -> Clinic | None:
         return db.scalar(select(Clinic).where(Clinic.name == name))
 
 
+_WRITTEN_TO = select(Clinic).where(
+    (Clinic.sender == bindparam("number")) | (Clinic.inbound_number == bindparam("number"))
+)
+
+
 def clinic_written_to(db: Session, number: str) -> Clinic | None:
     """Return the clinic whose number a patient wrote to (E.164, or a Messaging Service's id)."""
-    return db.scalar(
-        select(Clinic).where((Clinic.sender == number) | (Clinic.inbound_number == number))
-    )
+    return db.scalar(_WRITTEN_TO, {"number": number})
 
 
 def clinics_with_mailbox(db: Session, addresses: Iterable[str]) -> list[Clinic]:

@@ -10,6 +10,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     UniqueConstraint,
+    bindparam,
     case,
     func,
     select,
@@ -160,16 +161,17 @@ def flags_of_session(db: Session, session_id: UUID) -> list[Flag]:
     )
 
 
+_OPEN_OF_PATIENT = (
+    select(Flag)
+    .where(Flag.patient_id == bindparam("patient"), Flag.state != spelled(FlagState.CLOSED))
+    .order_by(*MOST_URGENT_FIRST)
+    .with_for_update()
+)
+
+
 def open_flags_of_patient(db: Session, patient_id: UUID) -> list[Flag]:
     """Return a patient's flags that are not closed, locked, most urgent first."""
-    return list(
-        db.scalars(
-            select(Flag)
-            .where(Flag.patient_id == patient_id, Flag.state != spelled(FlagState.CLOSED))
-            .order_by(*MOST_URGENT_FIRST)
-            .with_for_update()
-        )
-    )
+    return list(db.scalars(_OPEN_OF_PATIENT, {"patient": patient_id}))
 
 
 def calls_of_flags(db: Session, flag_ids: list[UUID]) -> list[Call]:

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, select
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, bindparam, literal_column, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from service.domain.values import Channel, Consents, HealthFlag, Language, PatientFacts
@@ -120,14 +121,29 @@ def locked_patient(db: Session, clinic_id: UUID, patient_id: UUID) -> Patient | 
     )
 
 
+_NEWEST_CONSENT = (
+    select(Consent)
+    .where(Consent.patient_id == bindparam("patient"))
+    .order_by(Consent.recorded_at.desc(), Consent.id.desc())
+    .limit(literal_column("1"))
+)
+
+
 def consent_of(db: Session, patient_id: UUID) -> Consent | None:
     """Return what the patient last agreed to, or None when nothing was ever recorded."""
-    return db.scalar(
-        select(Consent)
-        .where(Consent.patient_id == patient_id)
-        .order_by(Consent.recorded_at.desc(), Consent.id.desc())
-        .limit(1)
+    return db.scalar(_NEWEST_CONSENT, {"patient": patient_id})
+
+
+_ADDRESS = (
+    select(Address)
+    .where(
+        Address.clinic_id == bindparam("clinic"),
+        Address.channel == bindparam("channel"),
+        Address.lookup_hash == bindparam("hash"),
     )
+    .limit(literal_column("1"))
+)
+_LOCKED_ADDRESS = _ADDRESS.with_for_update(key_share=True).execution_options(populate_existing=True)
 
 
 def address_of(
@@ -138,20 +154,11 @@ def address_of(
     With `lock` it is as it is now, and an opt-out or an erasure waits for the caller's commit.
     """
     hashes = vault_of(db.get_bind().dialect).lookup_hashes(_normal(channel, value))
-    asked = (
-        select(Address)
-        .where(
-            Address.clinic_id == clinic_id,
-            Address.channel == channel,
-            Address.lookup_hash.in_(hashes),
-        )
-        # Rows from before a key rotation and after it can both exist for a moment: the older wins.
-        .order_by(Address.created_at)
-        .limit(1)
-    )
-    if lock:
-        asked = asked.with_for_update(key_share=True).execution_options(populate_existing=True)
-    return db.scalar(asked)
+    asked = _LOCKED_ADDRESS if lock else _ADDRESS
+    given = {"clinic": clinic_id, "channel": channel}
+    found = [db.scalar(asked, {**given, "hash": one}) for one in hashes]
+    # Rows from before a key rotation and after it can both exist for a moment: the older wins.
+    return min((one for one in found if one), key=lambda one: one.created_at, default=None)
 
 
 def address_for(
@@ -163,15 +170,25 @@ def address_for(
     *,
     lock: bool = False,
 ) -> Address:
-    """Return the clinic's row for a number or mailbox, adding it when it is new.
-
-    Two writers that add the same one at once: the second gets an `IntegrityError` on its flush.
-    """
+    """Return the clinic's row for a number or mailbox, adding it when it is new."""
     found = address_of(db, clinic_id, channel, value, lock=lock)
-    if found is not None:
-        if found.value is None:
-            found.value = value
-        return found
+    if found is None:
+        try:
+            with db.begin_nested():
+                return _added_address(db, clinic_id, channel, value, now)
+        except IntegrityError:
+            # Somebody else added the same one in this moment; now it is there.
+            found = address_of(db, clinic_id, channel, value, lock=lock)
+            if found is None:
+                raise
+    if found.value is None:
+        found.value = value
+    return found
+
+
+def _added_address(
+    db: Session, clinic_id: UUID, channel: Channel, value: str, now: datetime
+) -> Address:
     added = Address(
         clinic_id=clinic_id,
         channel=channel,
@@ -189,18 +206,20 @@ def address_hash(db: Session, channel: Channel, value: str) -> bytes:
     return vault_of(db.get_bind().dialect).lookup_hashes(_normal(channel, value))[0]
 
 
+_PATIENTS_AT = (
+    select(Patient)
+    .where(
+        (Patient.phone_address_id == bindparam("address"))
+        | (Patient.email_address_id == bindparam("address")),
+        Patient.erased_at.is_(None),
+    )
+    .order_by(Patient.created_at, Patient.id)
+)
+
+
 def patients_at(db: Session, address_id: UUID) -> list[Patient]:
     """Return everyone who is written to at one address, oldest record first."""
-    return list(
-        db.scalars(
-            select(Patient)
-            .where(
-                (Patient.phone_address_id == address_id) | (Patient.email_address_id == address_id),
-                Patient.erased_at.is_(None),
-            )
-            .order_by(Patient.created_at, Patient.id)
-        )
-    )
+    return list(db.scalars(_PATIENTS_AT, {"address": address_id}))
 
 
 def first_names(db: Session, clinic_id: UUID, limit: int) -> Iterator[tuple[UUID, str]]:

@@ -6,7 +6,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, func, select, text
+from sqlalchemy import (
+    ForeignKey,
+    Index,
+    UniqueConstraint,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    text,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from service.domain.values import Channel, Level
@@ -69,11 +78,27 @@ class Reply(HasId, Base):
     rules_version: Mapped[str | None]
 
 
+_BY_REF = select(Reply).where(
+    Reply.provider == bindparam("provider"), Reply.provider_ref == bindparam("ref")
+)
+
+
 def reply_by_ref(db: Session, provider: str, provider_ref: str) -> Reply | None:
     """Return the stored reply a provider knows by this id, or None."""
-    return db.scalar(
-        select(Reply).where(Reply.provider == provider, Reply.provider_ref == provider_ref)
-    )
+    return db.scalar(_BY_REF, {"provider": provider, "ref": provider_ref})
+
+
+_LAST_SCORE = (
+    select(Reply.score)
+    .where(Reply.session_id == bindparam("session"), Reply.score.is_not(None))
+    .order_by(Reply.received_at.desc(), Reply.id.desc())
+    .limit(literal_column("1"))
+)
+
+
+def last_score(db: Session, session_id: UUID) -> int | None:
+    """Return the pain score (0-10) that was last answered for a session, or None."""
+    return db.scalar(_LAST_SCORE, {"session": session_id})
 
 
 def replies_of_session(db: Session, session_id: UUID) -> list[Reply]:
@@ -87,15 +112,16 @@ def replies_of_session(db: Session, session_id: UUID) -> list[Reply]:
     )
 
 
+_SINCE = (
+    select(Reply)
+    .where(Reply.address_id == bindparam("address"), Reply.received_at >= bindparam("since"))
+    .order_by(Reply.received_at, Reply.id)
+)
+
+
 def replies_since(db: Session, address_id: UUID, since: datetime) -> list[Reply]:
     """Return what came from one address since a moment, oldest first."""
-    return list(
-        db.scalars(
-            select(Reply)
-            .where(Reply.address_id == address_id, Reply.received_at >= since)
-            .order_by(Reply.received_at, Reply.id)
-        )
-    )
+    return list(db.scalars(_SINCE, {"address": address_id, "since": since}))
 
 
 def replies_to_clinic(

@@ -6,7 +6,16 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, select
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    UniqueConstraint,
+    bindparam,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from service.domain.values import HeatIcePlan, SessionFacts, SessionState, TriggerPoints
@@ -56,13 +65,14 @@ class TreatmentSession(HasId, Base):
         )
 
 
+_OF_CLINIC = select(TreatmentSession).where(
+    TreatmentSession.id == bindparam("session"), TreatmentSession.clinic_id == bindparam("clinic")
+)
+
+
 def session_of(db: Session, clinic_id: UUID, session_id: UUID) -> TreatmentSession | None:
     """Return the clinic's session; another clinic's is None, like one that does not exist."""
-    return db.scalar(
-        select(TreatmentSession).where(
-            TreatmentSession.id == session_id, TreatmentSession.clinic_id == clinic_id
-        )
-    )
+    return db.scalar(_OF_CLINIC, {"session": session_id, "clinic": clinic_id})
 
 
 def session_by_external_id(
@@ -74,6 +84,26 @@ def session_by_external_id(
             TreatmentSession.clinic_id == clinic_id, TreatmentSession.external_id == external_id
         )
     )
+
+
+_NEWEST_BEFORE = (
+    select(TreatmentSession)
+    .where(
+        TreatmentSession.patient_id == bindparam("patient"),
+        TreatmentSession.clinic_id == bindparam("clinic"),
+        TreatmentSession.ended_at <= bindparam("moment"),
+    )
+    .order_by(TreatmentSession.ended_at.desc(), TreatmentSession.id.desc())
+    .limit(literal_column("1"))
+)
+
+
+def newest_session_before(
+    db: Session, clinic_id: UUID, patient_id: UUID, moment: datetime
+) -> TreatmentSession | None:
+    """Return the patient's newest session that had ended at a moment, or None."""
+    given = {"patient": patient_id, "clinic": clinic_id, "moment": moment}
+    return db.scalar(_NEWEST_BEFORE, given)
 
 
 def sessions_of_patient(db: Session, clinic_id: UUID, patient_id: UUID) -> list[TreatmentSession]:
