@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import os
 import socket
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
-from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
 
-from service.clock import Clock, fast_clock, system_now
+from service.clock import Clock, system_now
 from service.domain import deadlines
 from service.domain.protocol import CURRENT_VERSION, load_protocol
 from service.domain.triage import read_reply
@@ -29,6 +25,7 @@ from service.gateways.ports import Gateway
 from service.gateways.smtp_email import SmtpGateway, relay_at
 from service.gateways.twilio_lookups import TwilioLookUps
 from service.gateways.twilio_sms import TWILIO_API_URL, TwilioAccount, TwilioGateway
+from service.parts import Parts, refuse_live
 from service.pathway.after_restore import catch_up, unless_paused
 from service.pathway.clock_guard import ClockGuard
 from service.pathway.composing import composer
@@ -36,7 +33,6 @@ from service.pathway.dispatch import Dispatcher, Tempo
 from service.pathway.escalation import follow_notices, tell_staff
 from service.pathway.inbound_mail import fetch_emails, inbound_url
 from service.pathway.lateness import judge_again
-from service.pathway.links import Links
 from service.pathway.missed_texts import fetch_missed_texts
 from service.pathway.questions import act_on_silence
 from service.pathway.receipts import record_receipt
@@ -51,9 +47,6 @@ from service.sandbox.phone_exchange import OptOuts
 from service.sandbox.phone_network import PhoneNetwork
 from service.settings import Settings
 from service.store.audit import chain_entries
-from service.store.engine import Sessions, open_engine, open_sessions
-from service.store.sandbox_clock import SEEN_EVERY, has_clock, join_clock, live_by_clock
-from service.store.secrets import Vault
 from service.web.deps import WebParts
 from service.web.mail_webhook import router as mail_routes
 from service.web.pages.check_in import router as check_in_pages
@@ -68,58 +61,6 @@ from service.worker import Duty, Worker
 _SHORTEST_PAUSE = 0.5
 """Seconds between two looks of a duty, also where clinic time runs faster."""
 _SHORTEST_LOOK = 0.02
-
-
-class NotInLive(Exception):
-    """Something for trying out was asked for where real patients are."""
-
-
-class NoSecrets(Exception):
-    """There is nothing to seal patients' data with; the message says what to set."""
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What every command works with."""
-
-    settings: Settings
-    engine: Engine
-    sessions: Sessions
-    vault: Vault
-    links: Links
-    now: Clock
-
-
-def join(settings: Settings) -> Parts:
-    """Open the database with its secrets; raises `NoSecrets` in live mode without any."""
-    secrets = settings.secret_keys or (_sandbox_secret(settings),)
-    vault, links = Vault(secrets), Links(settings.public_url, secrets)
-    engine = open_engine(settings.database_url, vault)
-    return Parts(settings, engine, open_sessions(engine), vault, links, system_now)
-
-
-def at_speed(parts: Parts) -> Parts:
-    """Return the parts with the clock that all processes of this sandbox share.
-
-    The database must be at the current version: it holds the clock, which never goes back. Where
-    time was never fast, and in live mode, the clock is the real one.
-    """
-    settings = parts.settings
-    with parts.sessions.begin() as db:
-        if settings.mode == "live" or (settings.speed == 1 and not has_clock(db)):
-            return parts
-        anchor = join_clock(db, system_now(), settings.speed)
-    threading.Thread(target=_live_by_clock, args=(parts.sessions,), daemon=True).start()
-    return replace(parts, now=fast_clock(anchor.began_at, anchor.speed, start=anchor.shown_at))
-
-
-def _live_by_clock(sessions: Sessions) -> None:
-    """Say again and again that somebody lives by the shared clock, so that it does not stop."""
-    while True:
-        time.sleep(SEEN_EVERY.total_seconds())
-        # A database that is away stops no clock; the next time will do.
-        with suppress(SQLAlchemyError), sessions.begin() as db:
-            live_by_clock(db, system_now())
 
 
 def twilio_account(settings: Settings) -> TwilioAccount | None:
@@ -239,12 +180,6 @@ def _mail_duties(parts: Parts, rules: Rules) -> list[Duty]:
     return [Duty("emails", 15.0, lambda: look(parts.now()))]
 
 
-def refuse_live(settings: Settings) -> None:
-    """Raise `NotInLive` where real patients are."""
-    if settings.mode == "live":
-        raise NotInLive("The sandbox does not run in live mode.")
-
-
 @dataclass(frozen=True)
 class PretendPlaces:
     """Where the pretend providers listen, port 0 being any, and where they keep what they took.
@@ -318,19 +253,3 @@ def reply_rules() -> Rules:
         chest_adjacent=lambda codes: any(regions[code].chest_adjacent for code in codes),
         protocol_version=CURRENT_VERSION,
     )
-
-
-def _sandbox_secret(settings: Settings) -> str:
-    """Return the sandbox's own secret, kept beside its database so that it can start again."""
-    if settings.mode == "live":
-        raise NoSecrets("AFTERCARE_SECRET_KEYS is missing: run `aftercare check`.")
-    url = make_url(settings.database_url)
-    if url.get_backend_name() != "sqlite" or not url.database:
-        raise NoSecrets("AFTERCARE_SECRET_KEYS is needed with this database, also in the sandbox.")
-    path = Path(url.database).with_suffix(".sandbox-secret")
-    if not path.exists():
-        import secrets
-
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(48))
-    return path.read_text().strip()

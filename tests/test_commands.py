@@ -1,36 +1,68 @@
 """The commands set a clinic up, and say in one line what a person can mend."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import structlog
 
+from service.cli import main
 from service.domain.triage.rules import DATA
 from tests.test_settings import LIVE
 
 
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended, and what it said."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 @pytest.fixture
-def aftercare(tmp_path: Path):
-    """Run the real command in an empty folder, with nothing configured."""
+def aftercare(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., Ended]]:
+    """Run the command in an empty folder, with nothing configured but what is given."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("AFTERCARE_")]:
+        monkeypatch.delenv(name)
 
-    def run(*words: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "service", *words],
-            cwd=tmp_path,
-            env={
-                "PATH": os.environ["PATH"],
-                "PYTHONPATH": str(Path(__file__).parents[1]),
-                **settings,
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    def run(*words: str, **settings: str) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["aftercare", *words])
+        with pytest.MonkeyPatch.context() as given:
+            for name, value in settings.items():
+                given.setenv(name, value)
+            with pytest.raises(SystemExit) as ended:
+                main()
+        said = capsys.readouterr()
+        return Ended(int(ended.value.code or 0), said.out, said.err)
 
-    return run
+    yield run
+    structlog.reset_defaults()
+    logging.getLogger().handlers.clear()
+
+
+def test_it_runs_as_a_program_of_its_own(tmp_path: Path):
+    ended = subprocess.run(
+        [sys.executable, "-m", "service", "clinic", "list"],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ended.returncode == 1
+    assert "aftercare migrate" in ended.stderr
+    assert len(ended.stderr.strip().splitlines()) == 1
 
 
 def test_a_clinic_its_staff_and_a_key_are_set_up(aftercare, tmp_path: Path):

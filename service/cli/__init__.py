@@ -6,11 +6,11 @@ import structlog
 import typer
 from sqlalchemy.exc import OperationalError
 
-from service.app import NoSecrets, NotInLive
 from service.bench import bench_app
 from service.cli import backups, checking, people, running, triage
 from service.cli.opening import fail
 from service.logs import set_up_logs
+from service.parts import NoSecrets, NotInLive
 from service.pathway.administration import NotPossible
 from service.settings import WrongSetting
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.app import at_speed
 from service.cli.checking import database_problems
 from service.cli.opening import fail, open_parts
-from service.store import backup as copies
-from service.store.archive import Contents, Told
+from service.parts import at_speed
 from service.store.pause import WHY
+
+if TYPE_CHECKING:
+    from service.store.archive import Contents, Told
 
 _TELL_EVERY = 2.0
 """Seconds between two lines about the same table."""
@@ -23,6 +24,8 @@ def backup(
     path: Annotated[Path, typer.Argument(help="The file to make; nothing is overwritten.")],
 ) -> None:
     """Copy the whole database to one sealed file while everything runs."""
+    from service.store import backup as copies
+
     parts = open_parts()
     for problem in database_problems(parts.settings.database_url):
         fail(problem)
@@ -38,6 +41,8 @@ def restore(
     path: Annotated[Path, typer.Argument(help="A file that `aftercare backup` made.")],
 ) -> None:
     """Make a new database from a backup; sending stays paused until the provider was asked."""
+    from service.store import backup as copies
+
     parts = open_parts()
     try:
         found = copies.restore(parts.engine, parts.vault, path, parts.now(), _progress())

@@ -11,9 +11,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.cli.opening import fail
-from service.pathway.inbound_mail import inbound_url
 from service.settings import Settings, WrongSetting, read_settings, unsafe_for_live
-from service.store import schema
 from service.store.engine import open_engine, open_sessions
 from service.store.pause import WHY, pause_of
 from service.store.secrets import Vault
@@ -27,6 +25,8 @@ def check() -> None:
         # The rest cannot be judged before this one can be read.
         _tell([str(wrong)])
     if settings.secret_keys:
+        from service.pathway.inbound_mail import inbound_url
+
         door = inbound_url(settings.public_url, Vault(settings.secret_keys))
         typer.echo(f"A mail relay may post answers to this address, which is a secret:\n  {door}")
     problems = [*unsafe_for_live(settings), *database_problems(settings.database_url)]
@@ -45,6 +45,8 @@ def refuse_unsafe(settings: Settings) -> None:
 
 def database_problems(url: str) -> list[str]:
     """Return, in plain words, why the database cannot be used as it is; it is only looked at."""
+    from service.store import schema
+
     address = make_url(url)
     if address.get_backend_name() == "sqlite" and not Path(address.database or "").is_file():
         # Opening it would make it.

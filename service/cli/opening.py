@@ -11,7 +11,7 @@ import typer
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from service.app import Parts, join
+from service.parts import Parts, join
 from service.pathway.administration import NotPossible
 from service.settings import read_settings
 from service.store import clinics
@@ -20,6 +20,13 @@ from service.store import clinics
 def open_parts() -> Parts:
     """Return what the environment's settings open."""
     return join(read_settings())
+
+
+def bring_up_to_date(parts: Parts) -> None:
+    """Run the migrations that the database is missing."""
+    from service.store import schema
+
+    schema.migrate(parts.engine)
 
 
 @contextmanager

@@ -8,10 +8,10 @@ from uuid import UUID
 import typer
 from sqlalchemy.orm import Session
 
-from service.app import Parts
 from service.cli.opening import clinic_named, transaction
 from service.clock import system_now
 from service.domain.values import Role
+from service.parts import Parts
 from service.pathway import administration
 from service.pathway.invitations import invite
 from service.store import clinics

@@ -6,31 +6,21 @@ import signal
 import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from fastapi import FastAPI
 
-from service.app import (
-    Parts,
-    PretendPlaces,
-    at_speed,
-    join,
-    pretend_network,
-    pretend_site,
-    refuse_live,
-    site,
-    twilio_account,
-)
-from service.app import worker as make_worker
 from service.cli.checking import refuse_unsafe
-from service.cli.opening import fail, open_parts
+from service.cli.opening import bring_up_to_date, fail, open_parts
+from service.parts import Parts, at_speed, join, refuse_live
 from service.pathway.first_start import is_set_up, set_up_code
-from service.pathway.samples import make_samples
 from service.settings import read_settings
-from service.store import schema
 from service.store.pause import WHY, pause_of
-from service.worker import Worker
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from service.worker import Worker
 
 _SECONDS_TO_FINISH = 5
 """For requests that are being answered when the service is stopped."""
@@ -41,15 +31,17 @@ Port = Annotated[int, typer.Option(min=1, max=65535)]
 
 def migrate() -> None:
     """Bring the database to the current version."""
-    schema.migrate(open_parts().engine)
+    bring_up_to_date(open_parts())
     typer.echo("The database is at the current version.", err=True)
 
 
 def web(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     """Serve the API and the webhooks until stopped; `aftercare worker` does the sending."""
+    from service.app import site, twilio_account
+
     parts = open_parts()
     refuse_unsafe(parts.settings)
-    schema.migrate(parts.engine)
+    bring_up_to_date(parts)
     parts = at_speed(parts)
     typer.echo(f"Aftercare answers at http://{host}:{port}/api/v1 (Ctrl+C stops it).", err=True)
     _how_to_begin(parts)
@@ -58,12 +50,15 @@ def web(host: Host = "127.0.0.1", port: Port = 8000) -> None:
 
 def worker() -> None:
     """Send what is due until stopped; any number may run on one database."""
+    from service.app import twilio_account
+    from service.app import worker as make_worker
+
     parts = open_parts()
     refuse_unsafe(parts.settings)
     account = twilio_account(parts.settings)
     if account is None:
         fail("AFTERCARE_TWILIO_ACCOUNT_SID and AFTERCARE_TWILIO_AUTH_TOKEN are missing.")
-    schema.migrate(parts.engine)
+    bring_up_to_date(parts)
     running = make_worker(at_speed(parts), account)
     for wanted in (signal.SIGTERM, signal.SIGINT):
         signal.signal(wanted, lambda *_: running.stop())
@@ -74,12 +69,15 @@ def worker() -> None:
 
 def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     """Migrate, then web and worker in one process; without a provider, the sandbox."""
+    from service.app import pretend_network, site, twilio_account
+    from service.app import worker as make_worker
+
     settings = read_settings()
     refuse_unsafe(settings)
     if settings.mode == "sandbox":
         settings = replace(settings, public_url=f"http://{host}:{port}")
     parts = join(settings)
-    schema.migrate(parts.engine)
+    bring_up_to_date(parts)
     parts = at_speed(parts)
     _say_if_paused(parts)
     account = twilio_account(settings)
@@ -100,9 +98,11 @@ def sandbox(
     folder: Annotated[Path | None, typer.Option(help="Where texts and emails are kept.")] = None,
 ) -> None:
     """Pretend phones and mailboxes with their pages, for `aftercare web` and workers elsewhere."""
+    from service.app import PretendPlaces, pretend_network, pretend_site
+
     parts = open_parts()
     refuse_live(parts.settings)
-    schema.migrate(parts.engine)
+    bring_up_to_date(parts)
     places = PretendPlaces(host, phones_port, mail_port, folder)
     with pretend_network(at_speed(parts), places) as (parts, pretend, pages):
         typer.echo(f"Pretend phones and mailboxes: http://{host}:{port}/sandbox", err=True)
@@ -159,6 +159,8 @@ def _say_if_paused(parts: Parts) -> None:
 
 def _welcome(parts: Parts) -> None:
     """Say where to look; with an empty database make a sample clinic and show its key, once."""
+    from service.pathway.samples import make_samples
+
     typer.echo(f"Pretend phones and mailboxes: {parts.settings.public_url}/sandbox", err=True)
     typer.echo(f"API:                          {parts.settings.public_url}/api/v1", err=True)
     with parts.sessions.begin() as db:

@@ -41,7 +41,7 @@ _LAST_CHECKIN_TO_COME = (
         Message.key == _LAST_CHECKIN,
         one_of(Message.state, (MessageState.PLANNED, MessageState.CLAIMED)),
     )
-    .limit(literal_column("1"))
+    .limit(1)
 )
 _went_at = func.coalesce(Message.sent_at, Message.created_at)
 _QUESTIONS_OF = (
@@ -56,7 +56,7 @@ _QUESTIONS_OF = (
         _went_at >= bindparam("since"),
     )
     .order_by(_went_at.desc(), Message.id.desc())
-    .limit(literal_column(str(_MOST_QUESTIONS)))
+    .limit(_MOST_QUESTIONS)
 )
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, delete, select, update
+from sqlalchemy import CheckConstraint, ForeignKey, Uuid, delete, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from service.store.base import Base, HasId, enum_column
@@ -42,7 +42,7 @@ class RecoveryCode(HasId, Base):
 
     __tablename__ = "recovery_code"
 
-    account_id: Mapped[UUID] = mapped_column(ForeignKey("account.id"), index=True)
+    account_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("account.id"), index=True)
     code_hash: Mapped[str] = mapped_column(unique=True)
     used_at: Mapped[datetime | None]
 
@@ -57,8 +57,8 @@ class StaffLink(HasId, Base):
     )
 
     purpose: Mapped[LinkPurpose] = mapped_column(enum_column(LinkPurpose))
-    staff_id: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"), index=True)
-    account_id: Mapped[UUID | None] = mapped_column(ForeignKey("account.id"), index=True)
+    staff_id: Mapped[UUID | None] = mapped_column(Uuid, ForeignKey("staff.id"), index=True)
+    account_id: Mapped[UUID | None] = mapped_column(Uuid, ForeignKey("account.id"), index=True)
     token_hash: Mapped[str] = mapped_column(unique=True)
     totp_secret: Mapped[str | None] = mapped_column(Sealed("staff_link.totp_secret"))
     """Shown as a QR code while the invitation is open, the account's own afterwards."""

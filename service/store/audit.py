@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, select, text
+from sqlalchemy import ForeignKey, Index, Uuid, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from service.store.base import Base, HasId
@@ -30,7 +30,7 @@ class AuditEntry(HasId, Base):
         Index("uq_audit_position", "position", unique=True),
     )
 
-    clinic_id: Mapped[UUID | None] = mapped_column(ForeignKey("clinic.id"))
+    clinic_id: Mapped[UUID | None] = mapped_column(Uuid, ForeignKey("clinic.id"))
     at: Mapped[datetime]
     actor: Mapped[str]
     action: Mapped[str]

@@ -7,7 +7,7 @@ from datetime import date, datetime, time
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, bindparam, func, select
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, Uuid, bindparam, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from service.domain.values import ClinicFacts, OpenHours, Role
@@ -66,7 +66,7 @@ class Staff(HasId, Base):
     __tablename__ = "staff"
     __table_args__ = (UniqueConstraint("clinic_id", "email_hash"),)
 
-    clinic_id: Mapped[UUID] = mapped_column(ForeignKey("clinic.id"), index=True)
+    clinic_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("clinic.id"), index=True)
     name: Mapped[str] = mapped_column(Sealed("staff.name"))
     email: Mapped[str] = mapped_column(Sealed("staff.email"))
     email_hash: Mapped[bytes]
@@ -74,7 +74,7 @@ class Staff(HasId, Base):
     role: Mapped[Role] = mapped_column(enum_column(Role))
     duty: Mapped[str | None]
     """`on_call`, `lead` or `director`: whom an escalation reaches (`clinical-protocol` C1)."""
-    account_id: Mapped[UUID | None] = mapped_column(ForeignKey(Account.id), index=True)
+    account_id: Mapped[UUID | None] = mapped_column(Uuid, ForeignKey(Account.id), index=True)
     """With which they sign in; None until they have accepted their invitation."""
     created_at: Mapped[datetime]
     disabled_at: Mapped[datetime | None]
@@ -86,7 +86,7 @@ class ApiKey(HasId, Base):
     __tablename__ = "api_key"
     __table_args__ = (Index(None, "key_hash", unique=True),)
 
-    clinic_id: Mapped[UUID] = mapped_column(ForeignKey("clinic.id"), index=True)
+    clinic_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("clinic.id"), index=True)
     name: Mapped[str]
     key_hash: Mapped[str]
     hint: Mapped[str]

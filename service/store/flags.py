@@ -10,6 +10,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     UniqueConstraint,
+    Uuid,
     bindparam,
     case,
     func,
@@ -56,11 +57,11 @@ class Flag(HasId, Base):
         CheckConstraint("state <> 'owned' OR owner IS NOT NULL", name="owned_has_an_owner"),
     )
 
-    clinic_id: Mapped[UUID] = mapped_column(ForeignKey("clinic.id"))
-    patient_id: Mapped[UUID | None] = mapped_column(ForeignKey("patient.id"))
-    session_id: Mapped[UUID | None] = mapped_column(ForeignKey("treatment_session.id"))
-    reply_id: Mapped[UUID | None] = mapped_column(ForeignKey("reply.id"))
-    message_id: Mapped[UUID | None] = mapped_column(ForeignKey("message.id"))
+    clinic_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("clinic.id"))
+    patient_id: Mapped[UUID | None] = mapped_column(Uuid, ForeignKey("patient.id"))
+    session_id: Mapped[UUID | None] = mapped_column(Uuid, ForeignKey("treatment_session.id"))
+    reply_id: Mapped[UUID | None] = mapped_column(Uuid, ForeignKey("reply.id"))
+    message_id: Mapped[UUID | None] = mapped_column(Uuid, ForeignKey("message.id"))
     kind: Mapped[str]
     """What raised it: `reply`, `no_answer`, `undelivered`, `unconfirmed`, `task`."""
     level: Mapped[Level] = mapped_column(enum_column(Level))
@@ -94,8 +95,8 @@ class Call(HasId, Base):
     __tablename__ = "call"
     __table_args__ = (Index(None, "flag_id"),)
 
-    clinic_id: Mapped[UUID] = mapped_column(ForeignKey("clinic.id"))
-    flag_id: Mapped[UUID] = mapped_column(ForeignKey("flag.id"))
+    clinic_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("clinic.id"))
+    flag_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("flag.id"))
     outcome: Mapped[CallOutcome] = mapped_column(enum_column(CallOutcome))
     note: Mapped[str | None] = mapped_column(Sealed("call.note"))
     made_by: Mapped[str]
@@ -117,12 +118,12 @@ class Notice(HasId, Base):
         ),
     )
 
-    clinic_id: Mapped[UUID] = mapped_column(ForeignKey("clinic.id"))
-    flag_id: Mapped[UUID] = mapped_column(ForeignKey("flag.id"))
+    clinic_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("clinic.id"))
+    flag_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("flag.id"))
     step: Mapped[str]
-    staff_id: Mapped[UUID] = mapped_column(ForeignKey("staff.id"))
+    staff_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("staff.id"))
     channel: Mapped[Channel] = mapped_column(enum_column(Channel))
-    message_id: Mapped[UUID] = mapped_column(ForeignKey("message.id"))
+    message_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("message.id"))
     created_at: Mapped[datetime]
     arrived_at: Mapped[datetime | None]
     failed_at: Mapped[datetime | None]

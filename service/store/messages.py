@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Table, func, select, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Table, Uuid, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from service.domain.values import (
@@ -98,12 +98,12 @@ class Message(HasId, Base):
         ),
     )
 
-    clinic_id: Mapped[UUID] = mapped_column(ForeignKey("clinic.id"))
-    address_id: Mapped[UUID] = mapped_column(ForeignKey("address.id"))
+    clinic_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("clinic.id"))
+    address_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("address.id"))
     """Where it goes; claim and opt-out lock this row."""
-    patient_id: Mapped[UUID | None] = mapped_column(ForeignKey("patient.id"))
-    session_id: Mapped[UUID | None] = mapped_column(ForeignKey("treatment_session.id"))
-    reply_id: Mapped[UUID | None] = mapped_column(ForeignKey("reply.id", use_alter=True))
+    patient_id: Mapped[UUID | None] = mapped_column(Uuid, ForeignKey("patient.id"))
+    session_id: Mapped[UUID | None] = mapped_column(Uuid, ForeignKey("treatment_session.id"))
+    reply_id: Mapped[UUID | None] = mapped_column(Uuid, ForeignKey("reply.id", use_alter=True))
     """The reply that this message answers."""
     key: Mapped[str]
     """The row of the schedule, or of the automatic answers (`clinical-protocol` A, B)."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, bindparam, literal_column, select
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, Uuid, bindparam, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -26,7 +26,7 @@ class Address(HasId, Base):
     __tablename__ = "address"
     __table_args__ = (UniqueConstraint("clinic_id", "channel", "lookup_hash"),)
 
-    clinic_id: Mapped[UUID] = mapped_column(ForeignKey("clinic.id"))
+    clinic_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("clinic.id"))
     channel: Mapped[Channel] = mapped_column(enum_column(Channel))
     lookup_hash: Mapped[bytes]
     """Keyed hash of the E.164 number or of the lower-case mailbox."""
@@ -62,7 +62,7 @@ class Patient(HasId, Base):
         Index(None, "clinic_id", "created_at"),
     )
 
-    clinic_id: Mapped[UUID] = mapped_column(ForeignKey("clinic.id"))
+    clinic_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("clinic.id"))
     first_name: Mapped[str | None] = mapped_column(Sealed("patient.first_name"))
     """None only after erasure."""
     language: Mapped[Language] = mapped_column(enum_column(Language))
@@ -70,8 +70,8 @@ class Patient(HasId, Base):
     """None: the clinic's."""
     channel: Mapped[Channel] = mapped_column(enum_column(Channel))
     """The preferred channel."""
-    phone_address_id: Mapped[UUID | None] = mapped_column(ForeignKey("address.id"))
-    email_address_id: Mapped[UUID | None] = mapped_column(ForeignKey("address.id"))
+    phone_address_id: Mapped[UUID | None] = mapped_column(Uuid, ForeignKey("address.id"))
+    email_address_id: Mapped[UUID | None] = mapped_column(Uuid, ForeignKey("address.id"))
     health_flags: Mapped[Any | None] = mapped_column(SealedJSON("patient.health_flags"))
     """A list of `HealthFlag` values, or None for none."""
     guardian: Mapped[bool] = mapped_column(default=False)
@@ -93,8 +93,8 @@ class Consent(HasId, Base):
     __tablename__ = "consent"
     __table_args__ = (Index(None, "patient_id", "recorded_at"),)
 
-    clinic_id: Mapped[UUID] = mapped_column(ForeignKey("clinic.id"))
-    patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"))
+    clinic_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("clinic.id"))
+    patient_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("patient.id"))
     sms: Mapped[bool]
     email: Mapped[bool]
     details: Mapped[bool]
@@ -125,7 +125,7 @@ _NEWEST_CONSENT = (
     select(Consent)
     .where(Consent.patient_id == bindparam("patient"))
     .order_by(Consent.recorded_at.desc(), Consent.id.desc())
-    .limit(literal_column("1"))
+    .limit(1)
 )
 
 
@@ -141,7 +141,7 @@ _ADDRESS = (
         Address.channel == bindparam("channel"),
         Address.lookup_hash == bindparam("hash"),
     )
-    .limit(literal_column("1"))
+    .limit(1)
 )
 _LOCKED_ADDRESS = _ADDRESS.with_for_update(key_share=True).execution_options(populate_existing=True)
 

@@ -10,9 +10,9 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     UniqueConstraint,
+    Uuid,
     bindparam,
     func,
-    literal_column,
     select,
     text,
 )
@@ -49,16 +49,16 @@ class Reply(HasId, Base):
         ),
     )
 
-    clinic_id: Mapped[UUID] = mapped_column(ForeignKey("clinic.id"))
+    clinic_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("clinic.id"))
     channel: Mapped[Channel] = mapped_column(enum_column(Channel))
     provider: Mapped[str]
     """`twilio`, `email` or `page`."""
     provider_ref: Mapped[str]
-    address_id: Mapped[UUID] = mapped_column(ForeignKey("address.id"))
+    address_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("address.id"))
     """Whom it came from; known or not."""
-    patient_id: Mapped[UUID | None] = mapped_column(ForeignKey("patient.id"))
-    session_id: Mapped[UUID | None] = mapped_column(ForeignKey("treatment_session.id"))
-    checkin_id: Mapped[UUID | None] = mapped_column(ForeignKey("message.id"))
+    patient_id: Mapped[UUID | None] = mapped_column(Uuid, ForeignKey("patient.id"))
+    session_id: Mapped[UUID | None] = mapped_column(Uuid, ForeignKey("treatment_session.id"))
+    checkin_id: Mapped[UUID | None] = mapped_column(Uuid, ForeignKey("message.id"))
     """The check-in that it answers."""
     body: Mapped[str | None] = mapped_column(Sealed("reply.body"))
     media: Mapped[Any | None] = mapped_column(SealedJSON("reply.media"))
@@ -92,7 +92,7 @@ _LAST_SCORE = (
     select(Reply.score)
     .where(Reply.session_id == bindparam("session"), Reply.score.is_not(None))
     .order_by(Reply.received_at.desc(), Reply.id.desc())
-    .limit(literal_column("1"))
+    .limit(1)
 )
 
 

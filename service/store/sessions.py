@@ -11,9 +11,9 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     UniqueConstraint,
+    Uuid,
     bindparam,
     func,
-    literal_column,
     select,
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -35,8 +35,8 @@ class TreatmentSession(HasId, Base):
         Index(None, "clinic_id", "created_at", "id"),
     )
 
-    clinic_id: Mapped[UUID] = mapped_column(ForeignKey("clinic.id"))
-    patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"))
+    clinic_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("clinic.id"))
+    patient_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("patient.id"))
     external_id: Mapped[str | None]
     ended_at: Mapped[datetime]
     regions: Mapped[list[str]]
@@ -94,7 +94,7 @@ _NEWEST_BEFORE = (
         TreatmentSession.ended_at <= bindparam("moment"),
     )
     .order_by(TreatmentSession.ended_at.desc(), TreatmentSession.id.desc())
-    .limit(literal_column("1"))
+    .limit(1)
 )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, delete, select, update
+from sqlalchemy import ForeignKey, Uuid, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -21,13 +21,13 @@ class SignIn(HasId, Base):
 
     __tablename__ = "sign_in"
 
-    account_id: Mapped[UUID] = mapped_column(ForeignKey("account.id"), index=True)
+    account_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("account.id"), index=True)
     token_hash: Mapped[str] = mapped_column(unique=True)
     complete: Mapped[bool]
     """False between the password and the code: it opens nothing but the page for the code."""
     tries: Mapped[int] = mapped_column(default=0)
     """Codes that were tried; after a few the password is asked for again."""
-    staff_id: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"))
+    staff_id: Mapped[UUID | None] = mapped_column(Uuid, ForeignKey("staff.id"))
     """Which of their clinics they work in; None until they have chosen."""
     role: Mapped[Role | None] = mapped_column(enum_column(Role))
     """Their role there when they chose it: another role wants another sign-in."""

@@ -11,9 +11,9 @@ from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
-from service.app import join
 from service.app import site as site_of
 from service.gateways.twilio_sms import TWILIO_API_URL, TwilioAccount
+from service.parts import join
 from service.pathway.administration import create_api_key, disable
 from service.pathway.replies import receive
 from service.settings import read_settings

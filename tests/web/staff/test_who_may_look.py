@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 from fastapi.routing import iter_route_contexts
 
-from service.app import join
 from service.app import site as site_of
+from service.parts import join
 from service.settings import read_settings
 from tests.web.staff.browsing import form_token
 from tests.web.staff.routes import ADMINS, ALL, SIGNED_IN
