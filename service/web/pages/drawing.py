@@ -24,6 +24,7 @@ _FILES = {
     "therapist.css": "text/css",
     "card.js": "text/javascript",
     "calls.css": "text/css",
+    "insights.css": "text/css",
     "live.js": "text/javascript",
     "mark.svg": "image/svg+xml",
 }

@@ -8,6 +8,7 @@ from service.web.pages import (
     account,
     calls,
     card,
+    insights,
     joining,
     resetting,
     signing_in,
@@ -29,4 +30,5 @@ def staff_pages(*, live: bool = True) -> tuple[APIRouter, ...]:
         treatment.router(),
         calls.router(live=live),
         standing.router(),
+        insights.router(),
     )

@@ -62,7 +62,10 @@ SIGNED_IN = {
 }
 """For everybody who is signed in."""
 
-ADMINS = set[tuple[str, str]]()
+ADMINS = {
+    ("GET", "/insights"),
+    ("GET", "/insights/figures.csv"),
+}
 """For admins alone."""
 
 ALL = BEFORE_SIGNING_IN | SIGNED_IN | ADMINS
