@@ -27,7 +27,7 @@ HOUR_BANDS = (
     HourBand("h72", "48-72 h", 72),
     HourBand("h96", "72-96 h", 96),
     HourBand("h120", "96-120 h", 120),
-    HourBand("h168", "5-7 days", 168),
+    HourBand("h168", "120-168 h", 168),
 )
 """Finer in the first days, when soreness peaks and goes (`clinical-protocol` R8); up to a week."""
 

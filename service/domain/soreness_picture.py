@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from service.domain.insights import HourBand, Spread
 
-WIDTH, HEIGHT = 640, 260
-_LEFT, _RIGHT, _TOP, _BOTTOM = 36, 12, 14, 34
-_WIDEST = 56
+WIDTH, HEIGHT = 460, 260
+_LEFT, _RIGHT, _TOP, _BOTTOM = 30, 6, 14, 34
+_WIDEST = 50
 _THINNEST = 6
 """Also a middle half that is one score alone can be seen."""
 
@@ -46,7 +46,7 @@ def picture(bands: Sequence[HourBand], spreads: Mapping[str, Spread | None]) -> 
     """Return where everything stands."""
     room = (WIDTH - _LEFT - _RIGHT) / len(bands)
     columns = tuple(
-        _column(band.name, _LEFT + room * (place + 0.5), spreads.get(band.key))
+        _column(band.name.removesuffix(" h"), _LEFT + room * (place + 0.5), spreads.get(band.key))
         for place, band in enumerate(bands)
     )
     return Picture(

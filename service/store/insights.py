@@ -218,7 +218,7 @@ def scores_by_region(db: Session, chosen: Chosen) -> tuple[list[ScoreCount], dic
         select(region, TreatmentSession.patient_id, func.max(Reply.score).label("score"))
         .select_from(TreatmentSession)
         .join(each, true())
-        .join(Reply, Reply.session_id == TreatmentSession.id)
+        .join(Reply, _of_session())
         .where(*_chosen(chosen), *_scored())
         .group_by(region, TreatmentSession.id, TreatmentSession.patient_id)
         .subquery()
@@ -310,9 +310,18 @@ def _nearest_rank(count: Any, percentile: int) -> Any:
     return (count * percentile + 99) // 100
 
 
+def _of_session() -> ColumnElement[bool]:
+    """Return which replies belong to a session; by patient and time, which is what is indexed."""
+    return and_(
+        Reply.patient_id == TreatmentSession.patient_id,
+        Reply.received_at >= TreatmentSession.ended_at,
+        Reply.session_id == TreatmentSession.id,
+    )
+
+
 def _scored() -> tuple[ColumnElement[bool], ...]:
     hours = _hours()
-    return Reply.score.is_not(None), hours >= 0, hours < HOUR_BANDS[-1].until
+    return Reply.score.is_not(None), hours < HOUR_BANDS[-1].until
 
 
 def _hours() -> ColumnElement[Any]:
@@ -327,7 +336,8 @@ def _answers(chosen: Chosen) -> Any:
     ).label("band")
     return (
         select(band, TreatmentSession.patient_id, func.max(Reply.score).label("score"))
-        .join(TreatmentSession, TreatmentSession.id == Reply.session_id)
+        .select_from(TreatmentSession)
+        .join(Reply, _of_session())
         .where(*_chosen(chosen), *_scored())
         .group_by(band, TreatmentSession.id, TreatmentSession.patient_id)
         .subquery()
