@@ -29,7 +29,9 @@ from service.domain.windows import at_local_time, local_day, zone_named
 from service.pathway.undoing import UNDONE
 from service.store import audit
 from service.store import insights as store
+from service.store.chosen_sessions import Chosen
 from service.store.clinics import Clinic
+from service.store.soreness import ScoreCount, scores_by_hours, scores_by_region
 
 USUAL_SPAN = timedelta(days=90)
 LONGEST_SPAN = timedelta(days=730)
@@ -162,10 +164,10 @@ def insights(db: Session, clinic: Clinic, wanted: Wanted, now: datetime) -> Insi
     chosen = _chosen(clinic, wanted)
     sessions, patients = store.sessions_and_patients(db, chosen)
     sent = store.messages(db, chosen)
-    by_hours = _soreness([one.key for one in HOUR_BANDS], *store.scores_by_hours(db, chosen))
+    by_hours = _soreness([one.key for one in HOUR_BANDS], *scores_by_hours(db, chosen))
     spreads = {one.group: one.spread for one in by_hours}
     regions = [one for one in load_protocol(CURRENT_VERSION).regions if one != "generic"]
-    by_region = _soreness(regions, *store.scores_by_region(db, chosen))
+    by_region = _soreness(regions, *scores_by_region(db, chosen))
     return Insights(
         wanted=wanted,
         recorders=tuple(store.recorders(db, chosen)),
@@ -198,9 +200,9 @@ def note_export(db: Session, clinic_id: UUID, wanted: Wanted, by: str, now: date
     )
 
 
-def _chosen(clinic: Clinic, wanted: Wanted) -> store.Chosen:
+def _chosen(clinic: Clinic, wanted: Wanted) -> Chosen:
     zone = zone_named(clinic.time_zone)
-    return store.Chosen(
+    return Chosen(
         clinic_id=clinic.id,
         since=at_local_time(wanted.since, time(0), zone),
         until=at_local_time(wanted.until + timedelta(days=1), time(0), zone),
@@ -222,7 +224,7 @@ def _checkins(counts: Iterable[store.CheckinCount]) -> tuple[CheckinShown, ...]:
     )
 
 
-def _calls(db: Session, chosen: store.Chosen, now: datetime) -> tuple[CallsShown, ...]:
+def _calls(db: Session, chosen: Chosen, now: datetime) -> tuple[CallsShown, ...]:
     waits = store.waits(db, chosen)
 
     def words(level: Level, measure: str) -> tuple[str, str] | None:
@@ -253,7 +255,7 @@ def _calls(db: Session, chosen: store.Chosen, now: datetime) -> tuple[CallsShown
 
 
 def _soreness(
-    groups: Sequence[str], counts: Iterable[store.ScoreCount], patients: dict[str, int]
+    groups: Sequence[str], counts: Iterable[ScoreCount], patients: dict[str, int]
 ) -> tuple[SorenessShown, ...]:
     scores: dict[str, dict[int, int]] = defaultdict(dict)
     for one in counts:
