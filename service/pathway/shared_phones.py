@@ -17,7 +17,7 @@ from service.pathway.correspondents import Correspondent, as_patient
 from service.pathway.missed_calls import writer_of
 from service.store import audit
 from service.store.flags import Flag, flag_of
-from service.store.patients import Patient, patients_at
+from service.store.patients import Patient, patient_of, patients_at
 from service.store.replies import Reply, replies_since
 from service.store.sessions import sessions_of_patient
 
@@ -74,21 +74,26 @@ def say_who_wrote(
     patient = next((one for one in patients_at(db, reply.address_id) if one.id == patient_id), None)
     if patient is None:
         raise NotOneOfThem
-    sessions = sessions_of_patient(db, clinic_id, patient.id)
-    session = next((one for one in sessions if one.ended_at <= reply.received_at), None)
-    for row in (flag, reply):
-        row.patient_id = patient.id
-        row.session_id = session.id if session else None
-    audit.record(
-        db,
-        clinic_id=clinic_id,
-        at=now,
-        actor=by,
-        action="sender_named",
-        subject=f"flag:{flag.id}",
-        patient=str(patient.id),
-    )
-    return flag
+    return _give(db, flag, reply, patient, by, now)
+
+
+def say_who_the_stranger_is(
+    db: Session, clinic_id: UUID, flag_id: UUID, patient_id: UUID, *, by: str, now: datetime
+) -> Flag:
+    """A person says which patient wrote from a number that no patient has.
+
+    The reply and its flag become the patient's; the number does not, until somebody corrects it.
+    Raises `FlagNotFound`, also when somebody has said so already, or `NotOneOfThem`.
+    """
+    writer_of(db, clinic_id, flag_id)
+    flag = flag_of(db, clinic_id, flag_id)
+    if flag is None or flag.patient_id is not None or flag.reply_id is None:
+        raise FlagNotFound
+    reply = db.get_one(Reply, flag.reply_id)
+    patient = patient_of(db, clinic_id, patient_id)
+    if patient is None or patient.erased_at is not None or patients_at(db, reply.address_id):
+        raise NotOneOfThem
+    return _give(db, flag, reply, patient, by, now)
 
 
 def sort_out(db: Session, who: Correspondent, reply: Reply, now: datetime) -> SortedOut | None:
@@ -120,6 +125,24 @@ def sort_out(db: Session, who: Correspondent, reply: Reply, now: datetime) -> So
     if not texts or set(_words(body)) - set(_words(patient.first_name or "")) - _ABOUT:
         texts.append(body)
     return SortedOut(known, "\n".join(texts))
+
+
+def _give(db: Session, flag: Flag, reply: Reply, patient: Patient, by: str, now: datetime) -> Flag:
+    sessions = sessions_of_patient(db, flag.clinic_id, patient.id)
+    session = next((one for one in sessions if one.ended_at <= reply.received_at), None)
+    for row in (flag, reply):
+        row.patient_id = patient.id
+        row.session_id = session.id if session else None
+    audit.record(
+        db,
+        clinic_id=flag.clinic_id,
+        at=now,
+        actor=by,
+        action="sender_named",
+        subject=f"flag:{flag.id}",
+        patient=str(patient.id),
+    )
+    return flag
 
 
 def _named_in(text: str, patients: tuple[Patient, ...]) -> Patient | None:

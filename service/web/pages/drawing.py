@@ -25,6 +25,7 @@ _FILES = {
     "card.js": "text/javascript",
     "calls.css": "text/css",
     "insights.css": "text/css",
+    "waiting.css": "text/css",
     "live.js": "text/javascript",
     "mark.svg": "image/svg+xml",
 }

@@ -15,6 +15,7 @@ from service.web.pages import (
     standing,
     today,
     treatment,
+    waiting,
 )
 
 
@@ -31,4 +32,5 @@ def staff_pages(*, live: bool = True) -> tuple[APIRouter, ...]:
         calls.router(live=live),
         standing.router(),
         insights.router(),
+        waiting.router(),
     )

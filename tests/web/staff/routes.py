@@ -65,6 +65,10 @@ SIGNED_IN = {
 ADMINS = {
     ("GET", "/insights"),
     ("GET", "/insights/figures.csv"),
+    ("GET", "/waiting"),
+    ("POST", "/waiting/{flag_id}/find"),
+    ("POST", "/waiting/{flag_id}/named"),
+    ("POST", "/waiting/{flag_id}/number"),
 }
 """For admins alone."""
 
