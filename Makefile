@@ -15,7 +15,7 @@ test: .venv/ready-test
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@echo "Running the tests on SQLite and PostgreSQL ..."
-	@$(BIN)/pytest -n 2
+	@$(BIN)/pytest -n 4 --maxschedchunk 1
 
 .venv/bin/uv:
 	@echo "Making a virtual environment in .venv (once) ..."

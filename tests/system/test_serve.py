@@ -13,8 +13,10 @@ import httpx
 import pytest
 
 from service.sandbox.journal import read_journal
-from service.store.engine import Sessions
-from tests.system.house import free_port, until
+from service.store.engine import Sessions, open_engine, open_sessions
+from service.store.secrets import Vault
+from tests.ports import free_port
+from tests.system.house import until
 from tests.system.story import ANA, SPEED, Clinic, play_four_days, start_the_clock
 
 pytestmark = pytest.mark.slow
@@ -93,7 +95,17 @@ def test_a_newcomer_sees_the_whole_loop(tmp_path: Path):
         assert len(re.findall("This could be an emergency", page)) == 1
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.fixture
+def sessions(tmp_path: Path, sqlite_template: Path, vault: Vault) -> Iterator[Sessions]:
+    """The database that a process started in this folder opens by itself."""
+    path = tmp_path / "aftercare.db"
+    path.write_bytes(sqlite_template.read_bytes())
+    engine = open_engine(f"sqlite:///{path}", vault)
+    yield open_sessions(engine)
+    engine.dispose()
+
+
+@pytest.mark.long
 def test_four_days_in_one_process(sessions: Sessions, tmp_path: Path):
     port = free_port()
     clinic_now = start_the_clock(sessions, starting_up=5)

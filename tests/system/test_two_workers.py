@@ -16,6 +16,7 @@ CLINIC = "+12815550000"
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.long
 def test_four_days_with_two_workers(house: House, sessions: Sessions):
     house.speed = SPEED
     clinic_now = start_the_clock(sessions, starting_up=8)

@@ -5,20 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
 from service.pathway.administration import create_api_key
-from service.store.engine import Sessions
+from service.store.engine import Sessions, open_sessions
 from service.web.deps import WebParts
 from service.web.site import build_site
 from tests.make import NOON, a_clinic
 
+Sites = dict[tuple[str, Engine], FastAPI]
+
+
+@pytest.fixture(scope="session")
+def sites() -> Sites:
+    """Applications by their kind and database: building one anew for each test takes longer."""
+    return {}
+
 
 @pytest.fixture
-def site(engine: Engine, sessions: Sessions) -> Iterator[TestClient]:
+def site(engine: Engine, sites: Sites) -> Iterator[TestClient]:
     """The application at noon, called by nobody in particular."""
-    with TestClient(build_site(WebParts(engine, sessions, lambda: NOON))) as client:
+    if ("api", engine) not in sites:
+        sites["api", engine] = build_site(WebParts(engine, open_sessions(engine), lambda: NOON))
+    with TestClient(sites["api", engine]) as client:
         yield client
 
 

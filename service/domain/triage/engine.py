@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from service.domain.triage import signs as lettered
 from service.domain.triage.answers import answer_for
 from service.domain.triage.context import findings_of
@@ -13,12 +15,16 @@ from service.domain.triage.levels import highest, pain_findings
 from service.domain.triage.number_words import NUMBER_WORDS
 from service.domain.triage.numbers import Score, score_of
 from service.domain.triage.readings import Answer, Circumstances, Finding, Keyword, Reading
-from service.domain.triage.remainder import with_remainder
+from service.domain.triage.remainder import WORRYING, with_remainder
 from service.domain.triage.rules import Role, Rules, load_rules
 from service.domain.values import Level
 
 UNREAD = "unread"
 """The rules version of a reading made without rules, because reading failed."""
+
+
+_SENTENCE_ENDS = re.compile(r"[.!?\n](?=\s+\S)")
+_MOST_SENTENCES = 6
 
 
 def read_reply(text: str, circumstances: Circumstances, rules: Rules | None = None) -> Reading:
@@ -52,6 +58,7 @@ def _read(text: str, circumstances: Circumstances, rules: Rules) -> Reading:
         rules,
         settled=bool(letters) or opt_out,
     )
+    findings = (*findings, *_said_before(findings, text, circumstances, rules))
     held = [finding for finding in findings if finding.dropped is None]
     level = highest(finding.level for finding in held)
     categories = _categories(held)
@@ -68,6 +75,28 @@ def _read(text: str, circumstances: Circumstances, rules: Rules) -> Reading:
         keyword=keyword,
         doubtful_opt_out=doubtful,
         no_answer=waiting,
+    )
+
+
+def _said_before(
+    findings: tuple[Finding, ...], text: str, circumstances: Circumstances, rules: Rules
+) -> tuple[Finding, ...]:
+    """Return the worry that made a reply without its last sentence an emergency.
+
+    Beside an urgent finding the words of the whole weigh less than they did before it: one more
+    complaint must not take back what those before it were.
+    """
+    held = {finding.level for finding in findings if finding.dropped is None}
+    ends = [match.start() for match in _SENTENCE_ENDS.finditer(text)]
+    if Level.EMERGENCY in held or Level.URGENT not in held or not 0 < len(ends) <= _MOST_SENTENCES:
+        return ()
+    before = _read(text[: ends[-1]], circumstances, rules)
+    return tuple(
+        finding
+        for finding in before.findings
+        if finding.dropped is None
+        and finding.level is Level.EMERGENCY
+        and finding.cue.startswith(WORRYING)
     )
 
 

@@ -21,6 +21,8 @@ from service.domain.triage.rules import Role, Rules
 from service.domain.triage.worry import Worry, category_of, worry_of
 from service.domain.values import Level
 
+WORRYING = "worrying words: "
+"""How the cue of a finding begins that words alone have raised."""
 _TELLING = 6
 """A statement of so many words tells something."""
 _TURNING = 5
@@ -121,7 +123,7 @@ def _left_open(
 
 def _worrying(understood: str, worry: Worry, rules: Rules, whole: tuple[int, int]) -> list[Finding]:
     """Raise what the cues left open, or only half saw, by the weight of its words."""
-    cue = f"worrying words: {', '.join(worry.words)}"
+    cue = f"{WORRYING}{', '.join(worry.words)}"
     emergency = worry.emergency >= _EMERGENCY[understood]
     if worry.red >= _RED[understood] or (emergency and worry.red >= _LOOK):
         level = Level.EMERGENCY if emergency else Level.URGENT
@@ -138,7 +140,7 @@ def _emergency_beside(
     judged = any(finding.category in _EMERGENCIES for finding in held)
     if judged or worry.emergency < _EMERGENCY_BESIDE:
         return []
-    cue = f"worrying words: {', '.join(worry.words)}"
+    cue = f"{WORRYING}{', '.join(worry.words)}"
     return [Finding(category_of(worry, rules.weights), Level.EMERGENCY, cue, *whole)]
 
 

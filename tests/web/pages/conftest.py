@@ -8,13 +8,14 @@ from datetime import datetime
 from uuid import UUID
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
 from service.app import reply_rules
 from service.domain.values import Channel
 from service.pathway.links import Links
-from service.store.engine import Sessions
+from service.store.engine import Sessions, open_sessions
 from service.store.patients import Consent
 from service.web.deps import WebParts
 from service.web.pages.check_in import router as check_in_pages
@@ -24,6 +25,7 @@ from service.web.site import build_site
 from tests.conftest import SECRET
 from tests.make import NOON, a_clinic
 from tests.pathway.builders import a_patient, a_sent_checkin, a_session
+from tests.web.conftest import Sites
 
 LINKS = Links("https://care.example", [SECRET])
 
@@ -65,24 +67,33 @@ def path(url: str) -> str:
     return url.removeprefix("https://care.example")
 
 
+CLOCK = Moment()
+
+
 @pytest.fixture
 def clock() -> Moment:
-    return Moment()
+    CLOCK.now = NOON
+    return CLOCK
 
 
 @pytest.fixture
-def browser(engine: Engine, sessions: Sessions, clock: Moment) -> Iterator[TestClient]:
+def browser(engine: Engine, sites: Sites, clock: Moment) -> Iterator[TestClient]:
     """A browser that follows where it is sent, as every browser does."""
-    web = WebParts(engine, sessions, clock, public_url="https://care.example")
+    if ("patients", engine) not in sites:
+        sites["patients", engine] = _patients_site(engine, clock)
+    with TestClient(sites["patients", engine], raise_server_exceptions=False) as client:
+        yield client
+
+
+def _patients_site(engine: Engine, clock: Moment) -> FastAPI:
+    web = WebParts(engine, open_sessions(engine), clock, public_url="https://care.example")
     rules = reply_rules()
     pages = (
         check_in_pages(LINKS, rules),
         unsubscribe_pages(LINKS),
         patient_pages(LINKS, rules),
     )
-    site = build_site(web, *pages)
-    with TestClient(site, raise_server_exceptions=False) as client:
-        yield client
+    return build_site(web, *pages)
 
 
 @pytest.fixture

@@ -8,28 +8,48 @@ from contextlib import ExitStack
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import Engine
 
 from service.domain.values import Role
+from service.store import passwords
 from service.store.clinics import Clinic
-from service.store.engine import Sessions
+from service.store.engine import Sessions, open_sessions
 from service.web.deps import WebParts
 from service.web.pages.for_staff import staff_pages
 from service.web.site import build_site
-from tests.make import a_clinic
+from tests.make import NOON, a_clinic
+from tests.web.conftest import Sites
 from tests.web.staff.browsing import URL, Moment, Person, a_person, sign_in
+
+CLOCK = Moment()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """Hash at a low cost: it has tests of its own, and here it would only be waited for."""
+    with pytest.MonkeyPatch.context() as patch:
+        cheap = PasswordHash([Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1)])
+        patch.setattr(passwords, "_hasher", lambda: cheap)
+        yield
 
 
 @pytest.fixture
 def clock() -> Moment:
-    return Moment()
+    CLOCK.now = NOON
+    return CLOCK
 
 
 @pytest.fixture
-def pages(engine: Engine, sessions: Sessions, clock: Moment) -> FastAPI:
+def pages(engine: Engine, sites: Sites, clock: Moment) -> FastAPI:
     """The application, in which the samples need no second factor."""
-    web = WebParts(engine, sessions, clock, public_url=URL, waive_second_factor=True)
-    return build_site(web, *staff_pages(live=False))
+    if ("staff", engine) not in sites:
+        web = WebParts(
+            engine, open_sessions(engine), clock, public_url=URL, waive_second_factor=True
+        )
+        sites["staff", engine] = build_site(web, *staff_pages(live=False))
+    return sites["staff", engine]
 
 
 @pytest.fixture
