@@ -1,6 +1,7 @@
 """Asking the provider what it took and what patients sent, by its own SDK."""
 
 import logging
+import logging.config
 from dataclasses import replace
 from datetime import timedelta
 
@@ -130,6 +131,7 @@ def test_a_provider_that_refuses_the_question_is_not_taken_for_a_no(account):
 
 def test_the_sdk_does_not_write_patients_into_the_log(account, look_ups, caplog):
     caplog.set_level(logging.DEBUG, logger="twilio")
+    logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})  # As uvicorn does.
     send(account, HELLO)
 
     look_ups.sent_to(ANA, CLINIC, since=NOON)

@@ -124,4 +124,4 @@ def test_four_days_in_one_process(sessions: Sessions, tmp_path: Path):
             lambda: list(read_journal(tmp_path / "aftercare.phones.jsonl")),
         )
 
-        play_four_days(clinic, clinic_now)
+        play_four_days(clinic, clinic_now, sessions)

@@ -33,7 +33,7 @@ def test_four_days_with_two_workers(house: House, sessions: Sessions):
         def write(phone: str, body: str) -> None:
             house.control("POST", "texts", phone=phone, clinic=CLINIC, body=body)
 
-        play_four_days(Clinic(api, write, house.journal), clinic_now)
+        play_four_days(Clinic(api, write, house.journal), clinic_now, sessions)
         assert api.get("/readyz").status_code == 200
 
     assert [house.stop(worker) for worker in workers] == [0, 0]
