@@ -65,11 +65,11 @@ _SHORTEST_LOOK = 0.02
 
 def twilio_account(settings: Settings) -> TwilioAccount | None:
     """Return the account the settings name, or None when they name none."""
-    if not settings.twilio_account_sid or not settings.twilio_auth_token:
+    if not settings.twilio_account_sid or not settings.twilio_auth_tokens:
         return None
     return TwilioAccount(
         settings.twilio_account_sid,
-        settings.twilio_auth_token,
+        settings.twilio_auth_tokens[0],
         settings.twilio_api_url or TWILIO_API_URL,
     )
 
@@ -97,7 +97,8 @@ def site(parts: Parts, account: TwilioAccount | None, *more: APIRouter) -> FastA
     always = (emails, *pages, *more)
     if account is None:
         return build_site(web, *always)
-    twilio = TwilioWebhook(account.sid, account.auth_token, settings.public_url)
+    tokens = settings.twilio_auth_tokens or (account.auth_token,)
+    twilio = TwilioWebhook(account.sid, tokens, settings.public_url)
     webhooks = webhook_routes(parts.sessions, twilio, rules, record_receipt, parts.now)
     return build_site(web, webhooks, *always)
 

@@ -33,7 +33,8 @@ class Settings:
     public_url: str
     secret_keys: tuple[str, ...]
     twilio_account_sid: str | None
-    twilio_auth_token: str | None
+    twilio_auth_tokens: tuple[str, ...]
+    """The first one is used to send; webhooks signed with any of them are believed."""
     twilio_api_url: str | None
     smtp_url: str | None
     imap_url: str | None
@@ -69,7 +70,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         public_url=(given["AFTERCARE_PUBLIC_URL"] or "http://127.0.0.1:8000").rstrip("/"),
         secret_keys=_secret_keys(given["AFTERCARE_SECRET_KEYS"]),
         twilio_account_sid=given["AFTERCARE_TWILIO_ACCOUNT_SID"],
-        twilio_auth_token=given["AFTERCARE_TWILIO_AUTH_TOKEN"],
+        twilio_auth_tokens=_list(given["AFTERCARE_TWILIO_AUTH_TOKEN"]),
         twilio_api_url=given["AFTERCARE_TWILIO_API_URL"],
         smtp_url=_mail_url(given, "AFTERCARE_SMTP_URL", relay_at, _SMTP_EXAMPLE),
         imap_url=_mail_url(given, "AFTERCARE_IMAP_URL", mailbox_at, _IMAP_EXAMPLE),
@@ -91,7 +92,7 @@ def unsafe_for_live(settings: Settings) -> list[str]:
         )
     if not settings.twilio_account_sid:
         problems.append("AFTERCARE_TWILIO_ACCOUNT_SID is missing: texts cannot be sent.")
-    if not settings.twilio_auth_token:
+    if not settings.twilio_auth_tokens:
         problems.append(
             "AFTERCARE_TWILIO_AUTH_TOKEN is missing: texts cannot be sent, nor webhooks checked."
         )
@@ -99,8 +100,6 @@ def unsafe_for_live(settings: Settings) -> list[str]:
         problems.append("AFTERCARE_TWILIO_API_URL points at a stand-in: remove it.")
     if not settings.smtp_url:
         problems.append("AFTERCARE_SMTP_URL is missing: email cannot be sent.")
-    if not settings.imap_url:
-        problems.append("AFTERCARE_IMAP_URL is missing: answers by email would not be read.")
     return problems
 
 
@@ -159,8 +158,12 @@ def _mail_url(
     return url
 
 
+def _list(given: str | None) -> tuple[str, ...]:
+    return tuple(one.strip() for one in (given or "").split(",") if one.strip())
+
+
 def _secret_keys(given: str | None) -> tuple[str, ...]:
-    keys = tuple(key.strip() for key in (given or "").split(",") if key.strip())
+    keys = _list(given)
     if any(len(key) < SHORTEST_SECRET for key in keys):
         raise WrongSetting(
             f"AFTERCARE_SECRET_KEYS holds a key of under {SHORTEST_SECRET} characters: "

@@ -84,7 +84,7 @@ def a_route_that_breaks(sessions: Sessions) -> APIRouter:
 
 @pytest.fixture
 def site(engine: Engine, sessions: Sessions) -> FastAPI:
-    twilio = TwilioWebhook("AC" + "0" * 32, "token", URL)
+    twilio = TwilioWebhook("AC" + "0" * 32, ("token",), URL)
     webhooks = webhook_routes(sessions, twilio, reply_rules(), record_receipt, lambda: NOON)
     parts = WebParts(engine, sessions, lambda: NOON)
     return build_site(parts, webhooks, a_route_that_breaks(sessions))

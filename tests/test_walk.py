@@ -102,7 +102,7 @@ def api(engine, sessions, day, network, listener, public_url):
     """The service on its real port, called with the clinic's key."""
     with sessions.begin() as db:
         _, key = create_api_key(db, a_clinic(db, sender=CLINIC), name="front desk", now=NOON)
-    twilio = TwilioWebhook(network.account, network.auth_token, public_url)
+    twilio = TwilioWebhook(network.account, (network.auth_token,), public_url)
     routes = webhook_routes(sessions, twilio, reply_rules(), record_receipt, day)
     site = build_site(WebParts(engine, sessions, day), routes)
     server = uvicorn.Server(uvicorn.Config(site, log_level="warning", timeout_graceful_shutdown=3))

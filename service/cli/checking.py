@@ -29,6 +29,10 @@ def check() -> None:
 
         door = inbound_url(settings.public_url, Vault(settings.secret_keys))
         typer.echo(f"A mail relay may post answers to this address, which is a secret:\n  {door}")
+    if settings.imap_url is None:
+        typer.echo(
+            "No mailbox is polled (AFTERCARE_IMAP_URL): answers by email come by a relay only."
+        )
     problems = [*unsafe_for_live(settings), *database_problems(settings.database_url)]
     problems = problems or pause_problems(settings.database_url)
     if problems:

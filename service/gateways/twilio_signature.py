@@ -7,6 +7,9 @@ from typing import Any
 
 from twilio.request_validator import RequestValidator, get_signature_algorithm
 
+SIGNATURE_HEADERS = ("X-Twilio-Signature", "X-Twilio-Webhooks-Signature-Settings")
+"""The signature, and how it was made where that is not the first way."""
+
 
 class TwilioSignature:
     """Checks webhooks against the account's tokens: two while one replaces the other."""
@@ -18,7 +21,7 @@ class TwilioSignature:
         """Was `form` signed for `url`, the public address as configured at Twilio?
 
         `form` is the whole multi-dict: a name may come twice. `signature` and `settings` are the
-        headers `X-Twilio-Signature` and `X-Twilio-Webhooks-Signature-Settings`, None if absent.
+        two headers of `SIGNATURE_HEADERS`, None if absent.
         """
         if not signature:
             return False

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from service.logs import error_told
 from service.pathway.callbacks import FlagAlreadyClosed, FlagNotFound, FlagOwnedBySomebodyElse
 from service.pathway.corrections import AftercareEnded, EndTooFarAhead
 from service.pathway.enrolment import NothingToCancel, SessionNotFound
@@ -57,6 +61,12 @@ class WrongInput(BaseModel):
     detail: list[WrongField]
 
 
+DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
+"""It does not answer, or not in time. Whoever asked may ask again: nothing was stored."""
+_TRY_AGAIN_SECONDS = 10
+_log = structlog.get_logger()
+
+
 _DESCRIBED: dict[int | str, dict[str, Any]] = {
     401: {"model": Problem, "description": "No valid API key."},
     404: {"model": Problem, "description": "The clinic has no such record."},
@@ -76,6 +86,8 @@ def add_error_answers(app: FastAPI) -> None:
     for kind, (status, words) in _ANSWERS.items():
         app.add_exception_handler(kind, _answer(status, words))
     app.add_exception_handler(RequestValidationError, _wrong_input)
+    for kind in DATABASE_AWAY:
+        app.add_exception_handler(kind, _database_away)
     app.add_exception_handler(Exception, _unforeseen)
 
 
@@ -86,6 +98,15 @@ def _answer(status: int, words: str | list[dict[str, str]]) -> Any:
         return JSONResponse({"detail": words}, status_code=status, headers=headers)
 
     return handler
+
+
+def _database_away(_request: Request, error: Exception) -> JSONResponse:
+    _log.error("database_away", error=error_told(error))
+    return JSONResponse(
+        {"detail": "The database does not answer; nothing was stored. Try again in a moment."},
+        status_code=503,
+        headers={"Retry-After": str(_TRY_AGAIN_SECONDS)},
+    )
 
 
 def _unforeseen(request: Request, _error: Exception) -> JSONResponse:

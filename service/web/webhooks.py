@@ -14,9 +14,9 @@ import structlog
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from sqlalchemy.orm import Session
 from starlette.datastructures import ImmutableMultiDict
-from twilio.request_validator import RequestValidator
 
 from service.domain.values import Channel
+from service.gateways.twilio_signature import SIGNATURE_HEADERS, TwilioSignature
 from service.pathway.replies import Incoming, Rules, receive
 from service.store.clinics import Clinic, clinic_written_to
 from service.store.engine import Sessions
@@ -39,10 +39,11 @@ _CODE = re.compile(r"[0-9]{1,6}")
 
 @dataclass(frozen=True)
 class TwilioWebhook:
-    """Whose requests are believed: the account, its token, and the address it knows us by."""
+    """Whose requests are believed: the account, its tokens, and the address it knows us by."""
 
     account_sid: str
-    auth_token: str
+    auth_tokens: tuple[str, ...]
+    """Two while one replaces the other."""
     public_url: str
     """Scheme and host as configured at the provider; no header of a request may replace it."""
 
@@ -56,10 +57,10 @@ def router(
 ) -> APIRouter:
     """Return the two routes; each answers 2xx only after its transaction was committed (I2)."""
     routes = APIRouter(prefix="/webhooks/twilio", tags=["webhooks"])
-    validator = RequestValidator(twilio.auth_token)
+    signature = TwilioSignature(twilio.auth_tokens)
 
     async def signed(request: Request) -> Form:
-        return await _signed_form(request, twilio, validator)
+        return await _signed_form(request, twilio, signature)
 
     @routes.post("/inbound")
     def inbound(form: Annotated[Form, Depends(signed)]) -> Response:
@@ -80,18 +81,16 @@ def router(
     return routes
 
 
-async def _signed_form(
-    request: Request, twilio: TwilioWebhook, validator: RequestValidator
-) -> Form:
+async def _signed_form(request: Request, twilio: TwilioWebhook, signature: TwilioSignature) -> Form:
     """Return the form of a request the provider signed; 403 for any other."""
-    signatures = request.headers.getlist("X-Twilio-Signature")
-    if len(signatures) != 1 or not signatures[0]:
+    signed, settings = (request.headers.getlist(name) for name in SIGNATURE_HEADERS)
+    if len(signed) != 1 or len(settings) > 1:
         raise _refused("signature")
     form = _parsed(await _body(request))
     url = twilio.public_url.rstrip("/") + request.url.path
     if request.url.query:
         url = f"{url}?{request.url.query}"
-    if not validator.validate(url, form, signatures[0]):
+    if not signature.fits(url, form, signed[0], settings[0] if settings else None):
         raise _refused("signature")
     # The signature runs names and values together, so that a captured request can be cut into
     # other fields and still fit it: only whole and well-formed fields are believed.

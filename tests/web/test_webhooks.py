@@ -44,7 +44,7 @@ def client(sessions: Sessions) -> TestClient:
     with sessions.begin() as db:
         a_clinic(db)
     app = FastAPI()
-    twilio = TwilioWebhook(ACCOUNT, "token", URL)
+    twilio = TwilioWebhook(ACCOUNT, ("token",), URL)
     app.include_router(
         router(sessions, twilio, rules_that_read(OK), lambda *told: None, lambda: NOON)
     )
@@ -201,7 +201,7 @@ def sent(sessions: Sessions) -> UUID:
 @pytest.fixture
 def receipts(sessions: Sessions, sent: UUID) -> TestClient:
     app = FastAPI()
-    twilio = TwilioWebhook(ACCOUNT, "token", URL)
+    twilio = TwilioWebhook(ACCOUNT, ("token",), URL)
     app.include_router(router(sessions, twilio, rules_that_read(OK), record_receipt, lambda: NOON))
     return TestClient(app)
 

@@ -13,6 +13,7 @@ from service.pathway.invitations import LinkIsOver
 from service.pathway.links import BadLink
 from service.pathway.page_answers import LinkNamesNothing
 from service.pathway.stopping import PatientNotFound
+from service.web.errors import DATABASE_AWAY
 from service.web.headers import security_headers
 from service.web.pages.drawing import draw_error
 from service.web.pages.staff import (
@@ -39,6 +40,7 @@ _FOR_STAFF = {
     422: ("Something was not filled in", "Go back, look at each field and send it again."),
     429: ("Too many tries", "Wait a minute, then try again."),
     500: ("Something went wrong", "Nothing was stored. Please try again in a minute."),
+    503: ("The database does not answer", "Nothing was stored. Please try again in a minute."),
 }
 _FOREIGN_FORM = (
     "Please send it again",
@@ -46,7 +48,7 @@ _FOREIGN_FORM = (
     "send it once more. Nothing was stored.",
 )
 _NOT_FOUND = (PatientNotFound, SessionNotFound)
-_TOLD = (403, 404, 405, 410, 413, 422, 429, 500)
+_TOLD = (403, 404, 405, 410, 413, 422, 429, 500, 503)
 
 Handler = Callable[[Request, Exception], Response | Awaitable[Response]]
 
@@ -62,7 +64,7 @@ def add_error_pages(site: FastAPI, public_url: str) -> None:
     )
     site.add_exception_handler(BadLink, lambda request, _: draw_error(request, 404))
     site.add_exception_handler(LinkNamesNothing, lambda request, _: draw_error(request, 410))
-    for kind in (HTTPException, RequestValidationError, *_NOT_FOUND):
+    for kind in (HTTPException, RequestValidationError, *_NOT_FOUND, *DATABASE_AWAY):
         before: Handler = site.exception_handlers[kind]
         site.add_exception_handler(kind, _page_or(before))
     unforeseen: Handler = site.exception_handlers[Exception]
@@ -94,6 +96,8 @@ def _status(error: Exception) -> int:
         return error.status_code
     if isinstance(error, _NOT_FOUND) or _names_nothing(error):
         return 404
+    if isinstance(error, DATABASE_AWAY):
+        return 503
     return 422 if isinstance(error, RequestValidationError) else 500
 
 
