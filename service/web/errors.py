@@ -12,7 +12,6 @@ from pydantic import BaseModel
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from service.logs import error_told
 from service.pathway.callbacks import FlagAlreadyClosed, FlagNotFound, FlagOwnedBySomebodyElse
 from service.pathway.corrections import AftercareEnded, EndTooFarAhead
 from service.pathway.enrolment import NothingToCancel, SessionNotFound
@@ -101,7 +100,7 @@ def _answer(status: int, words: str | list[dict[str, str]]) -> Any:
 
 
 def _database_away(_request: Request, error: Exception) -> JSONResponse:
-    _log.error("database_away", error=error_told(error))
+    _log.error("database_away", exc_info=error)
     return JSONResponse(
         {"detail": "The database does not answer; nothing was stored. Try again in a moment."},
         status_code=503,
