@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import Engine
 
 from service.pathway.administration import create_api_key
@@ -14,6 +16,7 @@ from service.store.engine import Sessions, open_sessions
 from service.web.deps import WebParts
 from service.web.site import build_site
 from tests.make import NOON, a_clinic
+from tests.web.browsers import SWITCHES, installed_chromium
 
 Sites = dict[tuple[str, Engine], FastAPI]
 
@@ -22,6 +25,21 @@ Sites = dict[tuple[str, Engine], FastAPI]
 def sites() -> Sites:
     """Applications by their kind and database: building one anew for each test takes longer."""
     return {}
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A real browser. In CI a missing one fails the tests; elsewhere they are skipped."""
+    found = installed_chromium()
+    if found is None:
+        if os.environ.get("CI"):
+            pytest.fail("There is no Chromium: `.ci/run` installs one.")
+        pytest.skip("There is no Chromium here to look at the pages with.")
+    # No longer than a module: while it runs, its thread can run no other event loop.
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=SWITCHES)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

@@ -1,19 +1,11 @@
-"""The patient's pages in a real browser: by keyboard, without script, on a small phone, in dark.
-
-In CI a missing browser fails these tests; elsewhere they are skipped.
-"""
+"""The patient's pages in a real browser: by keyboard, without script, on a small phone, in dark."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import threading
 from collections.abc import Iterator
 
 import pytest
-import uvicorn
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 from sqlalchemy import select
 
 from service.app import reply_rules
@@ -25,35 +17,10 @@ from service.web.pages.check_in import router as check_in_pages
 from service.web.pages.patient import router as patient_pages
 from service.web.pages.unsubscribe import router as unsubscribe_pages
 from service.web.site import build_site
+from tests.web.browsers import SMALL_PHONE, ZOOMED, served
 from tests.web.pages.conftest import LINKS
 
 pytestmark = pytest.mark.slow
-
-SWITCHES = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-SMALL_PHONE = {"width": 360, "height": 740}
-ZOOMED = {"width": 180, "height": 370}
-"""What a small phone has left at 200 % zoom."""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
-    if found is None:
-        if os.environ.get("CI"):
-            pytest.fail("There is no Chromium: `.ci/run` installs one.")
-        pytest.skip("There is no Chromium here to look at the pages with.")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=SWITCHES)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -67,23 +34,15 @@ def database_url(tmp_path, sqlite_template) -> str:
 @pytest.fixture
 def address(engine, sessions, clock) -> Iterator[str]:
     """Where the pages are served."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        rules = reply_rules()
-        site = build_site(
-            WebParts(engine, sessions, clock),
-            check_in_pages(LINKS, rules),
-            unsubscribe_pages(LINKS),
-            patient_pages(LINKS, rules),
-        )
-        config = uvicorn.Config(site, log_level="warning", timeout_graceful_shutdown=3)
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
+    rules = reply_rules()
+    site = build_site(
+        WebParts(engine, sessions, clock),
+        check_in_pages(LINKS, rules),
+        unsubscribe_pages(LINKS),
+        patient_pages(LINKS, rules),
+    )
+    with served(site) as address:
+        yield address
 
 
 @pytest.fixture
