@@ -42,8 +42,9 @@
   document.addEventListener("focusout", () => setTimeout(show));
 
   const news = new EventSource(live.dataset.events);
-  news.onopen = () => { state.textContent = "Live"; };
-  news.onerror = () => { state.textContent = "Not live: the connection is lost. Load the page again."; };
+  const say = (words, lost) => { state.textContent = words; state.classList.toggle("lost", lost); };
+  news.onopen = () => say("Live", false);
+  news.onerror = () => say("Not live: the connection is lost. Load the page again.", true);
   news.addEventListener("over", () => { news.close(); location.reload(); });
   news.addEventListener("list", (event) => {
     waiting = event.data;

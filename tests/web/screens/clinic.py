@@ -26,8 +26,10 @@ from service.domain.values import (
     Role,
     TriggerPoints,
 )
+from service.pathway.administration import create_staff
 from service.pathway.callbacks import own, record_call
 from service.pathway.enrolment import NewPatient, NewSession, enrol
+from service.pathway.invitations import invite
 from service.pathway.replies import Incoming, receive
 from service.pathway.silence import raise_silences
 from service.store.clinics import Clinic
@@ -65,6 +67,7 @@ _VISITS: tuple[tuple[str, float, str, int, int, str], ...] = (
     ("Ana", 2.05, "upper_trap", 0, 5, "its a 7 and my hand is numb, no fever"),
     ("Luis", 2.04, "upper_mid_back", 1, 6, "me cuesta respirar desde anoche"),
     ("Grace", 2.03, "low_back", 0, 4, "3, can I use heat on it?"),
+    ("Nina", 2.02, "neck", 1, 6, ""),
     ("Will", 1.1, "low_back", 0, 5, ""),
     ("Rosa", 1.0, "shoulder", 1, 6, ""),
     ("Eli", 0.13, "upper_trap", 0, 5, ""),
@@ -80,10 +83,13 @@ class Tuesday:
     clinic_id: UUID
     admin: Person
     therapist: Person
+    invitation: str
+    """The token with which a colleague may begin."""
     patient_id: UUID
     session_id: UUID
     flag_id: UUID
     checkin_id: UUID
+    """One that has not been answered yet, and where it went."""
     address_id: UUID
 
 
@@ -93,6 +99,10 @@ def a_lively_clinic(sessions: Sessions) -> Tuesday:
         clinic = a_clinic(db)
         admin = a_person(db, clinic, "alex@bayou.example", Role.ADMIN, name="Alex Rivera")
         therapist = a_person(db, clinic, "sam@bayou.example", Role.THERAPIST, name=_BY[0])
+        dana = create_staff(
+            db, clinic, email="dana@bayou.example", role=Role.THERAPIST, name=_BY[1], now=NOON
+        )
+        invitation = invite(db, dana, NOON, actor="Alex Rivera")
         for number, visit in enumerate(_VISITS):
             _live_through(db, clinic, _phone(number), *visit)
         write(db, clinic, "+12025550199", "its me, my arm is still sore", NOON - HOUR)
@@ -105,17 +115,18 @@ def a_lively_clinic(sessions: Sessions) -> Tuesday:
         ).one()
         own(db, ana.clinic_id, ana.id, _BY[0], NOON - HOUR / 4)
         assert ana.session_id is not None
-        checkin = db.scalars(
-            select(Message).where(
-                Message.session_id == ana.session_id, Message.key == "checkin_48h"
-            )
-        ).one()
-        assert checkin.patient_id is not None
+        nina = next(one for one in db.scalars(select(Patient)) if one.first_name == "Nina")
+        asked = select(Message).where(
+            Message.patient_id == nina.id, Message.state == MessageState.DELIVERED
+        )
+        checkin = db.scalars(asked.where(Message.key == "checkin_48h")).one()
+        assert ana.patient_id is not None
         return Tuesday(
             clinic_id=ana.clinic_id,
             admin=admin,
             therapist=therapist,
-            patient_id=checkin.patient_id,
+            invitation=invitation,
+            patient_id=ana.patient_id,
             session_id=ana.session_id,
             flag_id=ana.id,
             checkin_id=checkin.id,

@@ -62,6 +62,7 @@ class House:
         return {
             "sign-in": "/sign-in",
             "forgotten": "/reset",
+            "invitation": f"/invitation/{ours.invitation}",
             "wrong-invitation": "/invitation/none",
             "check-in": links.check_in_url(ours.checkin_id),
             "unsubscribe": links.unsubscribe_url(ours.address_id),
