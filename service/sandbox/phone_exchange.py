@@ -100,11 +100,18 @@ class PhoneExchange:
             to=form.get("To", ""),
             sender=form.get("From") or form.get("MessagingServiceSid", ""),
             body=form.get("Body", ""),
+            callback_url=form.get("StatusCallback") or None,
         )
 
     def drop(self, form: Mapping[str, str], trouble: str) -> None:
         """Write down that a send was neither taken nor answered."""
-        self._note("dropped", trouble=trouble, to=form.get("To", ""), body=form.get("Body", ""))
+        self._note(
+            "dropped",
+            trouble=trouble,
+            to=form.get("To", ""),
+            body=form.get("Body", ""),
+            callback_url=form.get("StatusCallback") or None,
+        )
 
     def accept(self, form: Mapping[str, str]) -> Text:
         """Take a text that nothing is wrong with."""
