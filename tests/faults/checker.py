@@ -24,6 +24,7 @@ from service.domain.values import (
 )
 from service.store.messages import Message
 from tests.faults.evidence import AUTOMATIC, SLACK, Evidence, Post
+from tests.faults.steps import ANSWER_SECONDS
 
 Broken = str | None
 Check = Callable[[Evidence], Iterator[Broken]]
@@ -39,6 +40,8 @@ _AT_AN_END = (
 )
 _RED = (Level.URGENT, Level.EMERGENCY)
 _ANSWER_WITHIN = timedelta(minutes=10)
+_LONGEST_CALL = ANSWER_SECONDS + 1.5
+"""A busy machine may be late to notice that the time is over."""
 _STOP_REACHES_PROVIDER = timedelta(seconds=20)
 
 
@@ -182,6 +185,12 @@ def _posted_soon(e: Evidence) -> Iterator[Broken]:
         if message is not None and message.claimed_at is not None and message.attempts == 1:
             took = posts[-1].at - message.claimed_at
             yield None if took <= timedelta(seconds=20) + SLACK else f"message {row}: {took}"
+
+
+@_invariant("S8", "no call to the provider outlasts its time")
+def _calls_end(e: Evidence) -> Iterator[Broken]:
+    for seconds in e.seen.calls:
+        yield None if seconds <= _LONGEST_CALL else f"a call took {seconds:.1f} s"
 
 
 @_invariant("S9", "every message comes to an end that explains itself")

@@ -55,6 +55,8 @@ class Seen:
     stops: set[str] = field(default_factory=set)
     reds: set[str] = field(default_factory=set)
     opt_outs: list[OptOutSeen] = field(default_factory=list)
+    calls: list[float] = field(default_factory=list)
+    """Real seconds that each call to the provider took."""
     receipts: bool = False
     quiet: bool = True
     polled: bool = True
@@ -120,11 +122,15 @@ class Evidence:
         return text_of(message, clinic.facts(), ZoneInfo(clinic.time_zone)).text
 
     def flagged(self, message: Message) -> bool:
-        """Is somebody asked to phone about this message, or its session?"""
+        """Is somebody asked to phone about this message, or about its session?
+
+        Silence after another question of the session does not count.
+        """
         return any(
             flag.message_id == message.id
-            or (message.session_id is not None and flag.session_id == message.session_id)
+            or (flag.session_id == message.session_id and flag.kind != "no_answer")
             for flag in self.flags
+            if flag.session_id is not None or flag.message_id is not None
         )
 
     def noted(self, subject: str, action: str) -> list[AuditEntry]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -35,6 +36,8 @@ class Steps:
         self._at, self._nth, self._act = at, nth, act
         self._lock = threading.Lock()
         self.struck = False
+        self.calls: list[float] = []
+        """How many seconds each post took, well or not."""
 
     def aim(self, at: str, nth: int, act: Callable[[], None]) -> None:
         """Do `act` at the `nth` step of that name from now on."""
@@ -74,9 +77,13 @@ class SteppingGateway(TwilioGateway):
 
     async def send(self, outgoing: Outgoing) -> Outcome:
         self._steps.passed("before_post")
+        began = time.monotonic()
         # In the middle of it: the request is on its way, or its answer.
         asyncio.get_running_loop().call_later(0.002, self._steps.passed, "in_post")
-        outcome = await super().send(outgoing)
+        try:
+            outcome = await super().send(outgoing)
+        finally:
+            self._steps.calls.append(time.monotonic() - began)
         self._steps.passed("after_post")
         return outcome
 

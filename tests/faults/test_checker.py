@@ -20,8 +20,9 @@ def world(sessions: Sessions, tmp_path: Path) -> Iterator[World]:
     world.close()
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_four_days_without_a_fault_break_nothing(world: World):
-    world.plan(6)
+    world.plan(4)
 
     world.play()
 

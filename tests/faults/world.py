@@ -25,7 +25,7 @@ from service.gateways.ports import SentLookUp
 from service.gateways.twilio_lookups import TwilioLookUps
 from service.gateways.twilio_sms import TwilioAccount
 from service.pathway.composing import composer
-from service.pathway.dispatch import Dispatcher, Rejudge, Tempo
+from service.pathway.dispatch import Dispatcher, Tempo
 from service.pathway.enrolment import NewPatient, NewSession, enrol
 from service.pathway.lateness import judge_again
 from service.pathway.missed_texts import fetch_missed_texts
@@ -78,9 +78,9 @@ class World:
     """Where the provider reports to; by default nobody listens, and nobody is told."""
     told: bool = False
     """Does the provider report, and announce patients' texts, to `public_url`?"""
+    patience: float = 60.0
+    """Seconds for one turn of a worker; then it is given up."""
     seen: Seen = field(default_factory=Seen)
-    rejudge: Rejudge = judge_again
-    turns: int = 0
 
     def __post_init__(self) -> None:
         self.clock = SharedClock(self.folder / "clock")
@@ -160,9 +160,8 @@ class World:
 
     def move_on(self) -> bool:
         """Let time pass until something is to be done; False when nothing is left."""
-        self.turns += 1
         moment = self.next_moment()
-        if moment is None or self.turns > 2000:
+        if moment is None:
             return False
         self.clock.move_to(moment)
         return True
@@ -189,14 +188,14 @@ class World:
 
     def send(self, sessions: Sessions | None = None, steps: Steps | None = None) -> None:
         """One worker's turn: whatever is due is sent, to the end."""
-        send_what_is_due(
-            sessions or self.sessions,
-            self.clock,
-            self.account,
-            self.public_url,
-            steps or Steps(),
-            self.rejudge,
-        )
+        steps = steps or Steps()
+        asked = (sessions or self.sessions, self.clock, self.account, self.public_url, steps)
+        try:
+            send_what_is_due(*asked, self.patience)
+        except TimeoutError:
+            pass  # It stands still: what it did until then is in `calls`.
+        finally:
+            self.seen.calls += steps.calls
 
     def do_duties(self, sessions: Sessions | None = None, steps: Steps | None = None) -> None:
         """All else that a worker does, once."""
@@ -222,7 +221,7 @@ class World:
                 if address_id not in known:
                     self.seen.opt_outs.append(opt_out_seen(db, address_id))
 
-    def play(self, fault: Callable[[], None] | None = None, *, most: int = 400) -> None:
+    def play(self, fault: Callable[[], None] | None = None, *, most: int = 150) -> None:
         """Play the story to its end: at each moment `fault` or a quiet turn, replies between."""
         for _ in range(most):
             if not self.move_on():
@@ -239,7 +238,9 @@ class World:
         if self.told:
             self.network.settle(also_held=True)
         self.fetch()
-        while self.move_on():
+        for _ in range(30):
+            if not self.move_on():
+                break
             self.send()
             self.do_duties()
         if self.told:
@@ -274,9 +275,9 @@ def send_what_is_due(
     account: TwilioAccount,
     public_url: str,
     steps: Steps,
-    rejudge: Rejudge = judge_again,
+    patience: float = 60.0,
 ) -> None:
-    """Run the real dispatcher until nothing more is due."""
+    """Run the real dispatcher until nothing more is due; `TimeoutError` after `patience` s."""
 
     async def turn() -> None:
         gateway = SteppingGateway(account, steps)
@@ -285,11 +286,11 @@ def send_what_is_due(
             {Channel.SMS: gateway},
             now=clock.now,
             compose=composer(public_url, clock.now),
-            rejudge=rejudge,
+            rejudge=judge_again,
             tempo=Tempo(ahead=0.002),
         )
         try:
-            await dispatcher.send_what_is_due()
+            await asyncio.wait_for(dispatcher.send_what_is_due(), patience)
         finally:
             await gateway.close()
 
