@@ -175,7 +175,7 @@ def _patient(
     now: datetime,
 ) -> Patient:
     """Return the patient known at one of these addresses by this name, brought up to date."""
-    patient = _known_patient(db, addresses.values(), new.first_name)
+    patient = patient_named(db, addresses.values(), new.first_name)
     if patient is None:
         patient = Patient(clinic_id=clinic.id, created_at=now)
         db.add(patient)
@@ -193,7 +193,8 @@ def _patient(
     return patient
 
 
-def _known_patient(db: Session, addresses: Iterable[Address], first_name: str) -> Patient | None:
+def patient_named(db: Session, addresses: Iterable[Address], first_name: str) -> Patient | None:
+    """Return who is known by this name at one of these addresses, or None."""
     # A number can be shared by a family, so the name decides who of them it is.
     wanted = first_name.strip().casefold()
     for address in addresses:

@@ -26,6 +26,7 @@ _FILES = {
     "calls.css": "text/css",
     "insights.css": "text/css",
     "waiting.css": "text/css",
+    "import.css": "text/css",
     "live.js": "text/javascript",
     "mark.svg": "image/svg+xml",
 }

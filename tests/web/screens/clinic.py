@@ -75,6 +75,13 @@ _VISITS: tuple[tuple[str, float, str, int, int, str], ...] = (
 )
 _SPANISH = {"Sofía", "Luis", "Rosa"}
 
+ROWS = """row_id,first_name,phone,ended_at,regions,pain,first_session,consent_sms,consent_details
+v-881,Paula,202-555-0151,2026-03-03 11:20,neck / shoulder,6,yes,yes,yes
+v-882,Jonas,202-555-01,2026-03-03 11:00,elbow,4,no,yes,no
+v-883,Eli,202-555-0123,2026-03-03 08:50,upper_trap,5,yes,yes,yes
+"""
+"""A file to import: one row is new, one must change, one visit is here already."""
+
 
 @dataclass(frozen=True)
 class Tuesday:

@@ -42,6 +42,7 @@ class House:
             "today": "/today",
             "card": f"/today/new?patient={ours.patient_id}",
             "new-card": "/today/new",
+            "import": "/import",
             "search": "/search",
             "patient": f"/patients/{ours.patient_id}",
             "session": f"/sessions/{ours.session_id}",

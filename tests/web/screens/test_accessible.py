@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.web.browsers import DESK, SMALL_PHONE, ZOOMED
+from tests.web.screens.clinic import ROWS
 from tests.web.screens.house import House
 
 pytestmark = pytest.mark.slow
@@ -52,6 +53,13 @@ def search(page: Page, address: str) -> None:
     page.get_by_role("link", name="Ana").first.wait_for()
 
 
+def look_at_rows(page: Page, address: str) -> None:
+    page.goto(f"{address}/import")
+    page.get_by_label("Or paste the rows").fill(ROWS)
+    page.get_by_role("button", name="Look at the rows").click()
+    page.get_by_role("heading", name="1 of 3 rows can be taken").wait_for()
+
+
 def answer(page: Page, url: str) -> None:
     """Answer a check-in with an emergency: the page that comes is the one that matters most."""
     page.goto(url)
@@ -74,6 +82,10 @@ def test_nothing_stands_in_anybodys_way(chromium: Browser, house: House, admins_
             wrong += found_on("card with mistakes", page)
             search(page, house.address)
             wrong += found_on("found", page)
+            look_at_rows(page, house.address)
+            wrong += found_on("rows", page)
+            page.get_by_role("button", name="Enrol 1 visit").click()
+            wrong += found_on("enrolled", page)
         else:
             answer(page, house.address + places["check-in"])
             wrong += found_on("answered", page)
