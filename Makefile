@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Trust what the machine trusts, also behind a company's proxy.
 export UV_SYSTEM_CERTS := 1
 
-.PHONY: run test check clean
+.PHONY: run test check screenshots clean
 
 run: .venv/ready-run
 	@$(BIN)/aftercare serve
@@ -16,6 +16,10 @@ test: .venv/ready-test
 	@$(BIN)/mypy
 	@echo "Running the tests on SQLite and PostgreSQL ..."
 	@$(BIN)/pytest -n 4 --maxschedchunk 1
+
+# Takes the pictures in docs/ anew, with Chromium.
+screenshots: .venv/ready-test
+	@$(BIN)/python -m tests.web.screens.pictures
 
 .venv/bin/uv:
 	@echo "Making a virtual environment in .venv (once) ..."

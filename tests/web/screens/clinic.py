@@ -70,7 +70,9 @@ _VISITS: tuple[tuple[str, float, str, int, int, str], ...] = (
     ("Nina", 2.02, "neck", 1, 6, ""),
     ("Will", 1.1, "low_back", 0, 5, ""),
     ("Rosa", 1.0, "shoulder", 1, 6, ""),
+    ("Owen", 0.16, "thigh", 1, 4, ""),
     ("Eli", 0.13, "upper_trap", 0, 5, ""),
+    ("Zara", 0.1, "shoulder neck", 1, 6, ""),
     ("Maya", 0.06, "low_back hip_glute", 0, 7, ""),
 )
 _SPANISH = {"Sofía", "Luis", "Rosa"}
@@ -78,7 +80,7 @@ _SPANISH = {"Sofía", "Luis", "Rosa"}
 ROWS = """row_id,first_name,phone,ended_at,regions,pain,first_session,consent_sms,consent_details
 v-881,Paula,202-555-0151,2026-03-03 11:20,neck / shoulder,6,yes,yes,yes
 v-882,Jonas,202-555-01,2026-03-03 11:00,elbow,4,no,yes,no
-v-883,Eli,202-555-0123,2026-03-03 08:50,upper_trap,5,yes,yes,yes
+v-883,Eli,202-555-0124,2026-03-03 08:50,upper_trap,5,yes,yes,yes
 """
 """A file to import: one row is new, one must change, one visit is here already."""
 
@@ -171,17 +173,17 @@ def _live_through(
     visit = enrol(
         db, clinic, _session(name, phone, ended, regions, pain), by=_BY[by], now=ended + HOUR / 10
     )
-    _send(db, visit.id, NOON)
     asked = db.scalars(
         select(Message)
         .where(
             Message.session_id == visit.id,
-            Message.kind == MessageKind.CHECKIN,
-            Message.state == MessageState.DELIVERED,
+            Message.key.in_(("checkin_48h", "checkin_96h")),
+            Message.send_at < NOON,
         )
         .order_by(Message.send_at)
     ).all()
     for checkin, answer in zip(asked, (words, "" if words in ("", "STOP") else "2"), strict=False):
+        _send(db, visit.id, checkin.send_at)
         at = min(checkin.send_at + HOUR / 2, NOON - HOUR / 5)
         if answer:
             write(db, clinic, phone, answer, at)
