@@ -24,6 +24,9 @@ BUSINESS_HOURS = {str(day): ["08:00", "18:00"] for day in range(5)}
 
 DUTIES = ("on_call", "lead", "director")
 
+COMMAND_LINE = "command line"
+"""Who did it, in the audit trail, when nobody is signed in."""
+
 
 class NotPossible(Exception):
     """What was asked cannot be done; the message names the field and says what to do."""
@@ -44,7 +47,7 @@ def create_clinic(
     if not name:
         raise NotPossible("name: give the clinic's name.")
     for field, words in (("name", name), ("phone", phone)):
-        _refuse_what_no_text_carries(field, words)
+        refuse_what_no_text_carries(field, words)
     if clinic_by_name(db, name) is not None:
         raise NotPossible(f"name: there is a clinic called {name!r} already.")
     try:
@@ -87,7 +90,7 @@ def _checked_email(email_from: str | None) -> str | None:
         raise NotPossible(f"email-from: {error}.") from error
 
 
-def _refuse_what_no_text_carries(field: str, words: str) -> None:
+def refuse_what_no_text_carries(field: str, words: str) -> None:
     """Every text names the clinic: what a phone would show otherwise is refused, and shown."""
     carried = cleaned_for_sms(words)
     if carried == words:
@@ -129,7 +132,9 @@ def create_staff(
     return staff
 
 
-def create_api_key(db: Session, clinic: Clinic, *, name: str, now: datetime) -> tuple[ApiKey, str]:
+def create_api_key(
+    db: Session, clinic: Clinic, *, name: str, now: datetime, actor: str = COMMAND_LINE
+) -> tuple[ApiKey, str]:
     """Add an API key; return it and its token, which is stored nowhere and shown once."""
     token = f"ak_{secrets.token_urlsafe(32)}"
     key = ApiKey(
@@ -137,21 +142,26 @@ def create_api_key(db: Session, clinic: Clinic, *, name: str, now: datetime) -> 
     )
     db.add(key)
     db.flush()
-    _record(db, clinic.id, now, "api_key_created", f"api_key:{key.id}")
+    _record(db, clinic.id, now, "api_key_created", f"api_key:{key.id}", actor)
     return key, token
 
 
-def disable(db: Session, row: Staff | ApiKey, now: datetime) -> None:
+def disable(db: Session, row: Staff | ApiKey, now: datetime, *, actor: str = COMMAND_LINE) -> None:
     """End someone's or something's access; doing it again changes nothing."""
     if row.disabled_at is None:
         row.disabled_at = now
         if isinstance(row, Staff):
             end_sign_ins(db, now, staff_id=row.id)
             close_links(db, now, staff_id=row.id)
-        _record(db, row.clinic_id, now, "disabled", f"{row.__tablename__}:{row.id}")
+        _record(db, row.clinic_id, now, "disabled", f"{row.__tablename__}:{row.id}", actor)
 
 
-def _record(db: Session, clinic_id: UUID, now: datetime, action: str, subject: str) -> None:
-    audit.record(
-        db, clinic_id=clinic_id, at=now, actor="command line", action=action, subject=subject
-    )
+def _record(
+    db: Session,
+    clinic_id: UUID,
+    now: datetime,
+    action: str,
+    subject: str,
+    actor: str = COMMAND_LINE,
+) -> None:
+    audit.record(db, clinic_id=clinic_id, at=now, actor=actor, action=action, subject=subject)

@@ -27,6 +27,7 @@ _FILES = {
     "insights.css": "text/css",
     "waiting.css": "text/css",
     "import.css": "text/css",
+    "settings.css": "text/css",
     "live.js": "text/javascript",
     "mark.svg": "image/svg+xml",
 }

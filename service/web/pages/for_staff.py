@@ -12,6 +12,7 @@ from service.web.pages import (
     insights,
     joining,
     resetting,
+    settings,
     signing_in,
     standing,
     today,
@@ -35,4 +36,5 @@ def staff_pages(*, live: bool = True) -> tuple[APIRouter, ...]:
         standing.router(),
         insights.router(),
         waiting.router(),
+        settings.router(),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated
-from zoneinfo import available_timezones
 
 import segno
 from fastapi import APIRouter, Form, HTTPException, Request, Response
@@ -21,18 +20,10 @@ from service.pathway.invitations import (
 from service.pathway.signing_in import who_is
 from service.web.deps import Db, WallNow
 from service.web.pages.staff import cookies_of, draw_staff, go, open_routes
+from service.web.pages.zones import zone_choices
 
 Words = Annotated[str, Form()]
 
-_USUAL_ZONES = (
-    "America/New_York",
-    "America/Chicago",
-    "America/Denver",
-    "America/Phoenix",
-    "America/Los_Angeles",
-    "America/Anchorage",
-    "Pacific/Honolulu",
-)
 _EMPTY = {
     "code": "",
     "clinic_name": "",
@@ -140,8 +131,7 @@ def _drawn_set_up(request: Request, given: dict[str, str], wrong: str | None) ->
         status=422 if wrong else 200,
         given=given,
         wrong=wrong,
-        usual_zones=_USUAL_ZONES,
-        other_zones=sorted(available_timezones() - set(_USUAL_ZONES)),
+        zones=zone_choices(),
     )
 
 

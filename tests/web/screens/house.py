@@ -50,6 +50,8 @@ class House:
             "call": f"/calls/{ours.flag_id}",
             "loose-ends": "/waiting",
             "insights": "/insights",
+            "settings": "/settings",
+            "clinic": "/settings/clinic",
             "standing": "/how-are-we-doing",
             "account": "/account",
             "clinics": "/clinics",

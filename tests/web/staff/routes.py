@@ -70,6 +70,12 @@ SIGNED_IN = {
 ADMINS = {
     ("GET", "/insights"),
     ("GET", "/insights/figures.csv"),
+    ("GET", "/settings"),
+    ("GET", "/settings/clinic"),
+    ("POST", "/settings/clinic"),
+    ("POST", "/settings/clinic/holidays"),
+    ("POST", "/settings/clinic/holidays/federal"),
+    ("POST", "/settings/clinic/holidays/remove"),
     ("GET", "/waiting"),
     ("POST", "/waiting/{flag_id}/find"),
     ("POST", "/waiting/{flag_id}/named"),

@@ -1,0 +1,114 @@
+"""Settings: what is set up, what a change would mean, and that each is written down."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from sqlalchemy import select
+
+from service.store.audit import AuditEntry
+from service.store.clinics import Clinic
+from tests.web.staff.browsing import send
+
+CLINIC = "/settings/clinic"
+
+
+def clinic_form(browser, **changed):
+    """The form as it stands, with some fields changed."""
+    page = browser.get(CLINIC).text
+    form = {
+        "seen": re.search(r'name="seen" value="(\w+)"', page)[1],
+        "name": "Bayou Needling",
+        "phone": "281-555-0100",
+        "time_zone": "America/Chicago",
+        "open_on": ["0", "1", "2", "3", "4"],
+        "opens": ["08:00"] * 7,
+        "closes": ["18:00"] * 7,
+    }
+    return form | changed
+
+
+def stored(sessions, alex) -> Clinic:
+    with sessions() as db:
+        return db.get_one(Clinic, alex.clinic_id)
+
+
+def written_down(sessions) -> dict[str, dict]:
+    with sessions() as db:
+        return {entry.action: entry.detail for entry in db.scalars(select(AuditEntry))}
+
+
+def test_a_change_is_shown_before_it_is_made_and_written_down_after(admin, sessions, alex):
+    # It is Tuesday noon: Saturday's hours move what falls due after Friday.
+    form = clinic_form(admin, open_on=["1", "2", "3", "4", "5"], phone="(281) 555-0101")
+
+    looked = send(admin, CLINIC, CLINIC, look="1", **form)
+
+    assert "not saved yet" in looked.text
+    assert re.search(r"Sat \d+:\d+ [AP]M<del><span[^>]*>instead of </span>Mon", looked.text)
+    assert stored(sessions, alex).phone == "281-555-0100"
+
+    saved = send(admin, CLINIC, CLINIC, **form)
+
+    assert "Flags that are open keep their time" in saved.text
+    clinic = stored(sessions, alex)
+    assert (clinic.phone, sorted(clinic.hours)) == ("(281) 555-0101", ["1", "2", "3", "4", "5"])
+    changed = written_down(sessions)["clinic_changed"]["changed"]
+    assert changed["phone"] == ["281-555-0100", "(281) 555-0101"]
+    assert set(changed) == {"phone", "hours"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "field", "told"),
+    [
+        pytest.param({"name": " "}, "name", "Give the clinic", id="no name"),
+        pytest.param({"name": "Bayou 🪡"}, "name", "cannot carry", id="a picture"),
+        pytest.param({"phone": "12"}, "phone", "not a phone number", id="no number"),
+        pytest.param({"time_zone": "Mars/Base"}, "time_zone", "not a time zone", id="zone"),
+        pytest.param({"open_on": []}, "day_0", "one day at least", id="never open"),
+        pytest.param({"closes": ["07:00"] * 7}, "day_3", "Thursday: it must", id="backwards"),
+        pytest.param({"opens": [""] * 7}, "day_1", "Tuesday: give both", id="no time"),
+    ],
+)
+def test_what_cannot_be_is_told_at_its_field(admin, sessions, alex, changed, field, told):
+    page = send(admin, CLINIC, CLINIC, **clinic_form(admin, **changed))
+
+    assert page.status_code == 422
+    assert re.search(rf'id="{field}-wrong">(?s:.*?){told}', page.text)
+    assert stored(sessions, alex).name == "Bayou Needling"
+    assert "clinic_changed" not in written_down(sessions)
+
+
+def test_two_admins_do_not_overwrite_one_another(admin, sessions, alex):
+    early = clinic_form(admin, phone="281-555-0155")
+    send(admin, CLINIC, CLINIC, **clinic_form(admin, name="Bayou Two"))
+
+    late = send(admin, CLINIC, CLINIC, **early)
+
+    assert "Somebody else changed the clinic" in late.text
+    assert stored(sessions, alex).name == "Bayou Two"
+
+
+def test_holidays_are_added_and_removed(admin, sessions, alex):
+    add = f"{CLINIC}/holidays"
+    over = send(admin, CLINIC, add, day="2026-03-02")
+    send(admin, CLINIC, add, day="2026-12-24")
+    page = send(admin, CLINIC, f"{add}/federal", year="2026")
+
+    assert "This day is over." in over.text
+    assert "Thu, Dec 24, 2026" in page.text
+    assert "2026-11-26" in stored(sessions, alex).holidays
+    assert "2026-01-01" not in stored(sessions, alex).holidays
+    send(admin, CLINIC, f"{add}/remove", day="2026-12-24")
+    assert "2026-12-24" not in stored(sessions, alex).holidays
+    assert {"holidays_added", "holiday_removed"} <= written_down(sessions).keys()
+
+
+def test_the_index_says_what_is_missing(admin):
+    before = admin.get("/settings").text
+    send(admin, CLINIC, f"{CLINIC}/holidays/federal", year="2026")
+
+    assert "No holiday is listed" in before
+    assert "Open now" in before
+    assert "No holiday is listed" not in admin.get("/settings").text
