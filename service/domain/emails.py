@@ -99,6 +99,7 @@ class Footer(_Row):
 
     unwatched: OneLine
     phone: OneLine
+    plan: OneLine
     unsubscribe: OneLine
 
 
@@ -141,6 +142,8 @@ class EmailLinks:
     app: str | None = None
     reset: str | None = None
     """Where a member of staff chooses a new password, once."""
+    plan: str | None = None
+    """The patient's own page; a message about no patient names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,10 +241,14 @@ def _shown_blocks(email: Email, values: Mapping[str, str], links: EmailLinks) ->
             )
 
 
-def _shown_footer(footer: Footer, values: Mapping[str, str], links: EmailLinks) -> dict[str, str]:
+def _shown_footer(
+    footer: Footer, values: Mapping[str, str], links: EmailLinks
+) -> dict[str, str | None]:
     return {
         "unwatched": footer.unwatched,
         "phone": fill(footer.phone, values),
+        "plan": footer.plan,
+        "plan_link": links.plan,
         "unsubscribe": footer.unsubscribe,
         "link": _link(links, "unsubscribe"),
     }

@@ -130,6 +130,7 @@ def _email(
             check_in=links.check_in_url(claim.id),
             app=public_url,
             reset=_reset_url(public_url, claim),
+            plan=links.patient_page_url(claim.patient_id) if claim.patient_id else None,
         ),
     )
     return Outgoing(

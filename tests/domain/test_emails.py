@@ -39,6 +39,7 @@ LINKS = EmailLinks(
     check_in="https://care.example/c/two",
     app="https://care.example/flags",
     reset="https://care.example/reset/three",
+    plan="https://care.example/p/four",
 )
 PATIENTS = [
     pytest.param(key, language, id=f"{key}-{language.value}")
@@ -117,6 +118,8 @@ def test_every_email_to_a_patient_ends_with_help_a_phone_number_and_a_way_out(ke
         assert "911" in ending
         assert "281-555-0100" in ending
     assert sent.text.endswith(f"{LINKS.unsubscribe}\n")
+    assert LINKS.plan in sent.text
+    assert LINKS.plan in [a["href"] for a in Page(sent.html).attributes("a")]
     assert Page(sent.html).attributes("a")[-1]["href"] == LINKS.unsubscribe
 
 
