@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Trust what the machine trusts, also behind a company's proxy.
 export UV_SYSTEM_CERTS := 1
 
-.PHONY: run test check screenshots clean
+.PHONY: run test faults check screenshots clean
 
 run: .venv/ready-run
 	@$(BIN)/aftercare serve
@@ -20,6 +20,12 @@ test: .venv/ready-test
 # Takes the pictures in docs/ anew, with Chromium.
 screenshots: .venv/ready-test
 	@$(BIN)/python -m tests.web.screens.pictures
+
+# Faults against real processes, N of each on each database: `make faults N=3000 SEED=7`.
+N := 200
+SEED := 1
+faults: .venv/ready-test
+	@$(BIN)/python -W ignore -m tests.faults --trials $(N) --seed $(SEED)
 
 .venv/bin/uv:
 	@echo "Making a virtual environment in .venv (once) ..."

@@ -104,7 +104,7 @@ def database_url(request: pytest.FixtureRequest, shared: dict[str, Engine]) -> I
     """A migrated, empty database: the test runs once on each kind."""
     url: str = request.getfixturevalue(f"{request.param}_shared")
     yield url
-    _empty(shared[url])
+    empty(shared[url])
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def _run(server: str, statement: str) -> None:
         connection.execute(statement)  # type: ignore[arg-type]
 
 
-def _empty(engine: Engine) -> None:
+def empty(engine: Engine) -> None:
     """Take all rows out; whoever still holds one of them after a test is an error."""
     deletes = ";".join(f"DELETE FROM {name}" for name in Base.metadata.tables)
     raw = engine.raw_connection()

@@ -21,7 +21,7 @@ def quiet(world: World) -> None:
     world.move_on()
     world.send()
     _everybody_writes(world, 8)
-    world.play()
+    world.play(most=40)
 
 
 def _everybody_writes(world: World, patients: int) -> None:

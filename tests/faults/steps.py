@@ -9,9 +9,12 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
+import aiohttp
 from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -28,21 +31,37 @@ STEPS = (*IN_TRANSACTION, "after_commit", *AT_THE_PROVIDER)
 ANSWER_SECONDS = 0.4
 """How long these workers wait for the provider: a hang is waited for hundreds of times."""
 
+_SENDING: ContextVar[UUID] = ContextVar("sending")
+
 
 class Steps:
-    """Counts steps by name; at the `nth` of the name `at`, does `act`, once."""
+    """Counts steps by name; at the `nth` of the name `at`, does `act`, once.
 
-    def __init__(self, at: str = "", nth: int = 1, act: Callable[[], None] = lambda: None) -> None:
-        self._at, self._nth, self._act = at, nth, act
+    With `not_in_gap` it waits for a step of that name at which no text of this process is just
+    between the last look at the clock and its first byte (`reliability` 2.2, step 8).
+    """
+
+    def __init__(
+        self,
+        at: str = "",
+        nth: int = 1,
+        act: Callable[[], None] = lambda: None,
+        *,
+        not_in_gap: bool = False,
+    ) -> None:
+        self._at, self._nth, self._act, self._not_in_gap = at, nth, act, not_in_gap
         self._lock = threading.Lock()
         self.struck = False
+        self.in_gap: set[UUID] = set()
+        """Texts for which the clock was looked at last, and no byte has left yet."""
         self.calls: list[float] = []
         """How many seconds each post took, well or not."""
 
-    def aim(self, at: str, nth: int, act: Callable[[], None]) -> None:
+    def aim(self, at: str, nth: int, act: Callable[[], None], *, not_in_gap: bool = False) -> None:
         """Do `act` at the `nth` step of that name from now on."""
         with self._lock:
             self._at, self._nth, self._act, self.struck = at, nth, act, False
+            self._not_in_gap = not_in_gap
 
     def passed(self, name: str) -> None:
         """A step is reached."""
@@ -50,7 +69,7 @@ class Steps:
             if self.struck or name != self._at:
                 return
             self._nth -= 1
-            self.struck = self._nth == 0
+            self.struck = self._nth <= 0 and not (self._not_in_gap and self.in_gap)
             strikes = self.struck
         if strikes:
             self._act()
@@ -74,24 +93,39 @@ class SteppingGateway(TwilioGateway):
     def __init__(self, account: TwilioAccount, steps: Steps, seconds: float = ANSWER_SECONDS):
         super().__init__(account, answer_seconds=seconds)
         self._steps = steps
+        tracing = aiohttp.TraceConfig()
+        tracing.on_request_chunk_sent.append(self._is_out)
+        tracing.freeze()
+        self._client.trace_configs.append(tracing)
 
     async def send(self, outgoing: Outgoing) -> Outcome:
         self._steps.passed("before_post")
+        _SENDING.set(outgoing.id)
         began = time.monotonic()
-        # In the middle of it: the request is on its way, or its answer.
-        asyncio.get_running_loop().call_later(0.002, self._steps.passed, "in_post")
         try:
             outcome = await super().send(outgoing)
         finally:
+            self._steps.in_gap.discard(outgoing.id)
             self._steps.calls.append(time.monotonic() - began)
         self._steps.passed("after_post")
         return outcome
 
     def _patience_for(self, outgoing: Outgoing) -> Any:
         patience = super()._patience_for(outgoing)
+        if patience is not None:
+            self._steps.in_gap.add(outgoing.id)
         # Between the last look at the clock and the first byte.
         self._steps.passed("after_check")
         return patience
+
+    async def _is_out(self, *_: object) -> None:
+        # Told of just before it is written: the next turn of the loop comes after that.
+        asyncio.get_running_loop().call_soon(self._wrote, _SENDING.get())
+
+    def _wrote(self, text: UUID) -> None:
+        """The request has been given to the socket; its answer is on its way."""
+        self._steps.in_gap.discard(text)
+        self._steps.passed("in_post")
 
 
 class SteppingLookUps:

@@ -7,12 +7,14 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import structlog
 import uvicorn
@@ -48,6 +50,7 @@ class Orders:
     step: str = ""
     nth: int = 1
     signal: int = signal.SIGKILL
+    not_in_gap: bool = False
     bug: str = ""
     port: int = 0
 
@@ -90,30 +93,36 @@ def _start(target: Callable[[Orders], None], orders: Orders) -> ForkServerProces
 
 
 def _steps(orders: Orders) -> Steps:
-    return Steps(orders.step, orders.nth, lambda: os.kill(os.getpid(), orders.signal))
+    return Steps(
+        orders.step,
+        orders.nth,
+        lambda: os.kill(os.getpid(), orders.signal),
+        not_in_gap=orders.not_in_gap,
+    )
 
 
-def _share_time(clock: SharedClock) -> None:
-    # Time that the harness lets pass has passed for the monotonic clock of this process as well.
+@contextmanager
+def shared_time(clock: SharedClock) -> Iterator[None]:
+    """Time that the harness lets pass has passed for this process's monotonic clock as well."""
     passing = SimpleNamespace(monotonic=clock.monotonic)
-    dispatch.time = twilio_sms.time = passing  # type: ignore[attr-defined]
+    with patch.object(dispatch, "time", passing), patch.object(twilio_sms, "time", passing):
+        yield
 
 
 def _work(orders: Orders) -> None:
-    _be_silent()
+    be_silent()
     clock = SharedClock(orders.clock)
-    _share_time(clock)
     steps = _steps(orders)
     engine = open_engine(orders.database_url, Vault([SECRET]), pool_size=2)
     sessions = stepping(engine, steps)
-    with planted(orders.bug):
+    with planted(orders.bug), shared_time(clock):
         send_what_is_due(sessions, clock, orders.account, orders.public_url, steps)
         do_duties(sessions, clock, orders.account, steps)
     engine.dispose()
 
 
 def _serve(orders: Orders) -> None:
-    _be_silent()
+    be_silent()
     clock = SharedClock(orders.clock)
     steps = _steps(orders)
     engine = open_engine(orders.database_url, Vault([SECRET]), pool_size=4)
@@ -188,6 +197,10 @@ def _wait_for(port: int) -> None:
     raise AssertionError("it does not listen")
 
 
-def _be_silent() -> None:
+def be_silent() -> None:
     """What these processes log of the faults they meet is expected."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(60))
+
+    def drop(*_: Any) -> Any:
+        raise structlog.DropEvent
+
+    structlog.configure(processors=[drop])
