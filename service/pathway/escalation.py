@@ -144,7 +144,7 @@ def _tell_next(db: Session, clinic: Clinic, flag: Flag, staff: list[Staff], now:
         )
     )
     for step in _steps(flag, clinic.facts(), now):
-        people = [one for one in _audience(staff, step.audience) if one.id not in told]
+        people = [one for one in audience_of(staff, step.audience) if one.id not in told]
         if step.at > now and people:
             _tell(db, clinic, flag, step, people, {}, now)
             return
@@ -157,7 +157,7 @@ def _take_steps(db: Session, flag: Flag, now: datetime) -> None:
     planned: dict[UUID, Message] = {}
     for step in steps:
         if step.at <= now:
-            _tell(db, clinic, flag, step, _audience(staff, step.audience), planned, now)
+            _tell(db, clinic, flag, step, audience_of(staff, step.audience), planned, now)
     flag.escalate_at = min((step.at for step in steps if step.at > now), default=None)
 
 
@@ -174,18 +174,23 @@ def _name(flag: Flag, step: EscalationStep) -> str:
     return f"{flag.level.value}:{step.step}{again}"
 
 
-def _audience(staff: list[Staff], audience: Audience) -> list[Staff]:
+def duty_of(audience: Audience) -> str:
+    """Return the duty of those who are meant."""
+    return {
+        Audience.LEAD: "lead",
+        Audience.NEXT_PERSON: "lead",
+        Audience.DIRECTOR: "director",
+    }.get(audience, "on_call")
+
+
+def audience_of(staff: list[Staff], audience: Audience) -> list[Staff]:
     """Return who is meant: those with the duty, or every admin where nobody has it.
 
     Nobody is assigned to a patient yet, so the assigned therapist is whoever is on call.
     """
     if audience is Audience.EVERYONE:
         return staff
-    duty = {
-        Audience.LEAD: "lead",
-        Audience.NEXT_PERSON: "lead",
-        Audience.DIRECTOR: "director",
-    }.get(audience, "on_call")
+    duty = duty_of(audience)
     on_duty = [person for person in staff if person.duty == duty]
     return on_duty or [person for person in staff if person.role == "admin"] or staff
 

@@ -16,6 +16,8 @@ from service.store.flags import Flag, Notice
 from service.store.messages import Message
 from service.store.patients import Address, address_for
 
+TEST = "notice_test"
+
 _USEFUL_FOR = timedelta(minutes=30)
 """A notice that could not be sent for so long is overtaken by the next step."""
 
@@ -87,6 +89,11 @@ def tell_sending_stopped(db: Session, clinic: Clinic, now: datetime) -> None:
         if person.role is Role.ADMIN:
             for way in ways_to(db, clinic, person, now)[:1]:
                 _plan(db, clinic, "notice_stopped", {}, way, now)
+
+
+def plan_test(db: Session, clinic: Clinic, to: Address, now: datetime) -> Message:
+    """Plan a message that only shows whether notices reach its address."""
+    return _plan(db, clinic, TEST, {}, to, now)
 
 
 def _planned_message(

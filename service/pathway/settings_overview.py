@@ -5,9 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy.orm import Session
+
+from service.domain.deadlines import Audience
 from service.domain.windows import local_day, zone_named
 from service.pathway.clinic_settings import open_words
-from service.store.clinics import Clinic
+from service.pathway.escalation import audience_of
+from service.pathway.on_call import chain_lacks
+from service.store.clinics import Clinic, staff_of
 
 
 @dataclass(frozen=True)
@@ -21,9 +26,9 @@ class Part:
     missing: str | None = None
 
 
-def overview(clinic: Clinic, now: datetime) -> list[Part]:
+def overview(db: Session, clinic: Clinic, now: datetime) -> list[Part]:
     """Return every part of a clinic's settings."""
-    return [_clinic(clinic, now)]
+    return [_clinic(clinic, now), _on_call(db, clinic)]
 
 
 def _clinic(clinic: Clinic, now: datetime) -> Part:
@@ -39,4 +44,18 @@ def _clinic(clinic: Clinic, now: datetime) -> Part:
         "Name, phone number, time zone, opening hours, holidays",
         f"{open_words(clinic.facts(), now)} · {clinic.phone or 'no number'} · {clinic.time_zone}",
         " ".join(lacking) or None,
+    )
+
+
+def _on_call(db: Session, clinic: Clinic) -> Part:
+    staff = staff_of(db, clinic.id)
+    told = audience_of(staff, Audience.ON_CALL)
+    names = ", ".join(person.name for person in told)
+    return Part(
+        "/settings/on-call",
+        "Staff and on-call",
+        "Who is told of a flag in which order, how they are reached, a test notice",
+        f"{len(staff)} {'person works' if len(staff) == 1 else 'people work'} here · "
+        f"told first: {names}",
+        " ".join(chain_lacks(db, clinic)) or None,
     )

@@ -28,6 +28,7 @@ _FILES = {
     "waiting.css": "text/css",
     "import.css": "text/css",
     "settings.css": "text/css",
+    "settings.js": "text/javascript",
     "live.js": "text/javascript",
     "mark.svg": "image/svg+xml",
 }

@@ -11,6 +11,7 @@ from service.web.pages import (
     importing,
     insights,
     joining,
+    on_call,
     resetting,
     settings,
     signing_in,
@@ -37,4 +38,5 @@ def staff_pages(*, live: bool = True) -> tuple[APIRouter, ...]:
         insights.router(),
         waiting.router(),
         settings.router(),
+        on_call.router(),
     )

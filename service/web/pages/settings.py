@@ -39,8 +39,8 @@ def router() -> APIRouter:
     routes = staff_routes("/settings", admins_only=True)
 
     @routes.get("")
-    def index(request: Request, now: Now, staff: Admin) -> Response:
-        return draw_staff(request, "settings", staff, parts=overview(staff.clinic, now))
+    def index(request: Request, db: Db, now: Now, staff: Admin) -> Response:
+        return draw_staff(request, "settings", staff, parts=overview(db, staff.clinic, now))
 
     @routes.get("/clinic")
     def clinic(request: Request, now: Now, staff: Admin, done: str = "") -> Response:

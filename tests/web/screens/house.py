@@ -52,6 +52,7 @@ class House:
             "insights": "/insights",
             "settings": "/settings",
             "clinic": "/settings/clinic",
+            "on-call": "/settings/on-call",
             "standing": "/how-are-we-doing",
             "account": "/account",
             "clinics": "/clinics",

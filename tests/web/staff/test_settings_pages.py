@@ -7,9 +7,12 @@ import re
 import pytest
 from sqlalchemy import select
 
+from service.domain.values import MessageState, Role
 from service.store.audit import AuditEntry
-from service.store.clinics import Clinic
-from tests.web.staff.browsing import send
+from service.store.clinics import Clinic, Staff
+from service.store.messages import Message
+from tests.make import a_clinic
+from tests.web.staff.browsing import a_person, send
 
 CLINIC = "/settings/clinic"
 
@@ -110,5 +113,60 @@ def test_the_index_says_what_is_missing(admin):
     send(admin, CLINIC, f"{CLINIC}/holidays/federal", year="2026")
 
     assert "No holiday is listed" in before
+    assert "Nobody is on call" in before
     assert "Open now" in before
     assert "No holiday is listed" not in admin.get("/settings").text
+
+
+ON_CALL = "/settings/on-call"
+
+
+def test_the_order_names_people_and_who_stands_in(admin, sessions, alex, sam):
+    page = send(admin, ON_CALL, f"{ON_CALL}/{sam.staff_id}", duty="on_call", phone="(713) 555-0142")
+
+    assert "The next notice goes by it" in page.text
+    assert re.search(r"at once</span><span>Sam Nguyen</span>", page.text)
+    assert re.search(r"after 3 min</span><span>Alex Rivera <.*nobody is lead", page.text)
+    with sessions() as db:
+        assert db.get_one(Staff, sam.staff_id).phone == "+17135550142"
+    detail = written_down(sessions)["staff_changed"]
+    assert detail["changed"] == ["duty", "phone"]
+    assert "7135550142" not in str(detail)
+
+
+def test_a_number_that_is_none_is_told_beside_its_person(admin, sessions, sam):
+    page = send(admin, ON_CALL, f"{ON_CALL}/{sam.staff_id}", duty="", phone="12")
+
+    assert page.status_code == 422
+    assert "This is not a phone number" in page.text
+    assert "staff_changed" not in written_down(sessions)
+
+
+def test_a_test_notice_tells_what_came_of_it(admin, sessions, alex, sam):
+    test = f"{ON_CALL}/{sam.staff_id}/test"
+    waits = send(admin, ON_CALL, test)
+    with sessions.begin() as db:
+        message = db.scalars(select(Message)).one()
+        assert (message.channel, message.key) == ("email", "notice_test")
+        message.state, message.reason = MessageState.REFUSED, "There is no such mailbox."
+
+    failed = admin.get(ON_CALL)
+    for _ in range(4):
+        send(admin, ON_CALL, test)
+    flood = send(admin, ON_CALL, test)
+
+    assert "no worker runs" in waits.text
+    assert "It did not arrive. There is no such mailbox." in failed.text
+    assert (flood.status_code, "Wait a little" in flood.text) == (422, True)
+    assert written_down(sessions)["test_sent"]["channel"] == "email"
+
+
+def test_nobody_changes_or_tests_staff_of_another_clinic(admin, sessions):
+    with sessions.begin() as db:
+        elsewhere = a_clinic(db, name="Third", sender="+12815550008")
+        lee = a_person(db, elsewhere, "lee@third.example", Role.THERAPIST, name="Lee")
+
+    changed = send(admin, ON_CALL, f"{ON_CALL}/{lee.staff_id}", duty="lead", phone="")
+    tested = send(admin, ON_CALL, f"{ON_CALL}/{lee.staff_id}/test")
+
+    assert (changed.status_code, tested.status_code) == (404, 404)
