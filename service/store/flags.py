@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from service.domain.values import CallOutcome, Channel, FlagState, Level
 from service.store.base import Base, HasId, enum_column, spelled
+from service.store.replies import Reply
 from service.store.secrets import Sealed
 
 _NOT_CLOSED = text("state <> 'closed'")
@@ -194,7 +196,34 @@ def waiting_by_level(db: Session, clinic_id: UUID) -> dict[Level, int]:
     return {level: count for level, count in counted}  # noqa: C416  # a row is no tuple to mypy
 
 
-def failed_notices(db: Session, flag_id: UUID) -> int:
-    """Return how many notices about a flag are known not to have arrived."""
-    failed = select(func.count()).where(Notice.flag_id == flag_id, Notice.failed_at.is_not(None))
-    return db.scalar(failed) or 0
+_AT_ONCE = 500
+"""So many ids go into one statement."""
+
+
+def failed_notices(db: Session, flag_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Return how many notices about each flag are known not to have arrived; none: not in it."""
+    failed: dict[UUID, int] = {}
+    for start in range(0, len(flag_ids), _AT_ONCE):
+        asked = (
+            select(Notice.flag_id, func.count())
+            .where(
+                Notice.flag_id.in_(flag_ids[start : start + _AT_ONCE]),
+                Notice.failed_at.is_not(None),
+            )
+            .group_by(Notice.flag_id)
+        )
+        failed.update((flag_id, count) for flag_id, count in db.execute(asked))
+    return failed
+
+
+def words_behind(db: Session, flag_ids: Sequence[UUID]) -> dict[UUID, str | None]:
+    """Return what the patient wrote, for each flag that a reply raised."""
+    words: dict[UUID, str | None] = {}
+    for start in range(0, len(flag_ids), _AT_ONCE):
+        asked = (
+            select(Flag.id, Reply.body)
+            .join(Reply, Reply.id == Flag.reply_id)
+            .where(Flag.id.in_(flag_ids[start : start + _AT_ONCE]))
+        )
+        words.update((flag_id, body) for flag_id, body in db.execute(asked))
+    return words

@@ -6,11 +6,12 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from service.domain.values import Level
 from service.pathway.administration import create_api_key
 from service.store.clinics import Clinic
+from service.store.patients import Patient
 from tests.make import NOON
 from tests.pathway.builders import a_patient
 from tests.pathway.make import a_flag
@@ -54,6 +55,23 @@ def test_the_most_urgent_flag_comes_first_and_then_the_one_due_first(api, raised
     in_order = ["emergency", "urgent", "older", "routine", "ok"]
 
     assert listed(api, "?state=open") == [raised[name] for name in in_order]
+
+
+def test_a_long_list_asks_the_database_no_more_than_a_short_one(
+    api, sessions, engine, clinic_id, raised
+):
+    asked = []
+    event.listen(engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
+    listed(api)
+    for_few = len(asked)
+    with sessions.begin() as db:
+        patient = db.scalars(select(Patient)).one()
+        for _ in range(20):
+            a_flag(db, patient, Level.URGENT)
+    asked.clear()
+
+    assert len(listed(api)) == len(raised) + 20
+    assert len(asked) == for_few
 
 
 def test_a_flag_tells_what_a_caller_needs(api, raised):

@@ -11,7 +11,7 @@ from service.domain.values import FlagState
 from service.pathway import callbacks
 from service.store.flags import flags_in_state
 from service.web.api.schemas import CallGiven
-from service.web.api.views import FlagView, flag_view
+from service.web.api.views import FlagView, flag_view, flag_views
 from service.web.deps import CallerKey, Db, Now
 from service.web.errors import described
 
@@ -24,7 +24,7 @@ def list_flags(
 ) -> list[FlagView]:
     """The clinic's flags, most urgent first; `waiting` is every flag that is not closed."""
     wanted = None if state == "waiting" else FlagState(state)
-    return [flag_view(db, flag) for flag in flags_in_state(db, caller.clinic_id, wanted)]
+    return flag_views(db, flags_in_state(db, caller.clinic_id, wanted))
 
 
 @router.post("/{flag_id}/own", responses=described(404, 409))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -21,10 +22,16 @@ from service.domain.values import (
 )
 from service.pathway.previews import preview_of
 from service.store.clinics import Clinic
-from service.store.flags import Flag, calls_of_flags, failed_notices, flags_of_session
+from service.store.flags import (
+    Flag,
+    calls_of_flags,
+    failed_notices,
+    flags_of_session,
+    words_behind,
+)
 from service.store.messages import messages_of_session
 from service.store.patients import patient_of
-from service.store.replies import Reply, replies_of_session
+from service.store.replies import replies_of_session
 from service.store.sessions import TreatmentSession
 from service.web.api.schemas import legible
 
@@ -160,7 +167,7 @@ def whole_session_view(db: Session, clinic: Clinic, session: TreatmentSession) -
     return WholeSessionView(
         **dict(session_view(db, clinic, session)),
         replies=[ReplyView.model_validate(row) for row in replies_of_session(db, session.id)],
-        flags=[flag_view(db, flag) for flag in flags],
+        flags=flag_views(db, flags),
         calls=[
             CallView.model_validate(row) for row in calls_of_flags(db, [flag.id for flag in flags])
         ],
@@ -169,7 +176,20 @@ def whole_session_view(db: Session, clinic: Clinic, session: TreatmentSession) -
 
 def flag_view(db: Session, flag: Flag) -> FlagView:
     """A flag, with the reply that raised it and what is known of its notices."""
-    reply = db.get(Reply, flag.reply_id) if flag.reply_id else None
-    words = legible(reply.body) if reply else None
-    seen = {"reply": words, "failed_notices": failed_notices(db, flag.id)}
-    return FlagView.model_validate(flag).model_copy(update=seen)
+    [view] = flag_views(db, [flag])
+    return view
+
+
+def flag_views(db: Session, flags: Sequence[Flag]) -> list[FlagView]:
+    """Flags in the order given; so many or few, they take the same number of questions."""
+    ids = [flag.id for flag in flags]
+    words, failed = words_behind(db, ids), failed_notices(db, ids)
+    return [
+        FlagView.model_validate(flag).model_copy(
+            update={
+                "reply": legible(words.get(flag.id)),
+                "failed_notices": failed.get(flag.id, 0),
+            }
+        )
+        for flag in flags
+    ]
