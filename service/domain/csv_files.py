@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 """How .xlsx, .ods and .xls files begin."""
+_UNREADABLE = "Its letters cannot be read. Save the file as “CSV UTF-8”, and choose that."
 _SEPARATORS = (",", ";", "\t")
 _MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
 _DEFUSED = ("'=", "'+", "'-", "'@")
@@ -38,7 +39,7 @@ def text_of(data: bytes) -> str:
             continue
         if "\0" not in text:
             return text
-    raise NotATable("This file's letters cannot be read. Save it as “CSV UTF-8” and choose that.")
+    raise NotATable(_UNREADABLE)
 
 
 def read_rows(text: str, most: int) -> list[Row]:
@@ -46,6 +47,8 @@ def read_rows(text: str, most: int) -> list[Row]:
 
     What separates the cells is read from the first row. At most `most` rows beside the headings.
     """
+    if "\0" in text:
+        raise NotATable(_UNREADABLE)
     lines = text.removeprefix("\ufeff").splitlines(keepends=True)
     if lines and lines[0].strip().casefold() in [f"sep={one}".strip() for one in _SEPARATORS]:
         # Written for Excel, which does not show it.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Annotated, Self
-from zoneinfo import available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -19,6 +18,7 @@ from pydantic import (
 
 from service.domain.contact import parse_email, parse_phone
 from service.domain.protocol import CURRENT_VERSION, load_protocol
+from service.domain.time_zones import time_zone_names
 from service.domain.values import (
     CallOutcome,
     Channel,
@@ -105,7 +105,7 @@ class PatientGiven(_Given):
     @field_validator("time_zone")
     @classmethod
     def _time_zone(cls, given: str | None) -> str | None:
-        if given is not None and given not in available_timezones():
+        if given is not None and given not in time_zone_names():
             raise ValueError("is not a time zone; use a name like America/Chicago, or null")
         return given
 

@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
 from service.domain.contact import ContactError, parse_email, parse_phone, spoken_phone
 from service.domain.protocol import CURRENT_VERSION, load_protocol
+from service.domain.time_zones import time_zone_names
 from service.domain.values import (
     Channel,
     Consents,
@@ -117,7 +118,7 @@ def check(card: Card, zone: ZoneInfo, now: datetime) -> Checked:
             phone=phone,
             email=email,
             language=Language(form.one_of("language", [one.value for one in Language])),
-            time_zone=card.time_zone if card.time_zone in available_timezones() else None,
+            time_zone=card.time_zone if card.time_zone in time_zone_names() else None,
             channel=channel,
             consents=consents,
             health_flags=form.health_flags(),

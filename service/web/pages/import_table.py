@@ -8,10 +8,11 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from service.domain.csv_files import NotATable, Row, read_rows
 from service.domain.protocol import CURRENT_VERSION, load_protocol
+from service.domain.time_zones import time_zone_names
 from service.domain.values import Channel, HealthFlag, HeatIcePlan, Language, TriggerPoints
 from service.pathway.enrolment import NewSession
 from service.pathway.importing import IMPORTED
@@ -247,7 +248,7 @@ class _Reading:
 
     def _time_zone(self) -> str:
         given = self._cells.get("time_zone", "")
-        if given and given not in available_timezones():
+        if given and given not in time_zone_names():
             self.faults["time_zone"] = "Write it as America/Denver, or nothing."
         return given
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import pyotp
 import pytest
 from playwright.sync_api import Browser, Page
 
+from service.store.call_list import Which
+from tests.make import NOON
 from tests.web.browsers import DESK, SMALL_PHONE, ZOOMED
 from tests.web.screens.clinic import ROWS
 from tests.web.screens.house import House
+from tests.web.staff.browsing import PASSWORD
+from tests.web.staff.routes import ALL
 
 pytestmark = pytest.mark.slow
 
@@ -28,72 +35,135 @@ TOO_WIDE = """() => {
 }"""
 
 
-def found_on(name: str, page: Page) -> list[str]:
-    """Return what axe-core says is wrong with a page, and where it is wider than the screen."""
-    page.evaluate(AXE)
-    wrong = []
-    for scheme, size in DRAWN:
-        page.emulate_media(color_scheme=scheme)
-        page.set_viewport_size(size)
-        found = page.evaluate(LOOK) + page.evaluate(TOO_WIDE)
-        wrong += [f"{name}, {scheme}: {one}" for one in found]
-    page.set_viewport_size(ZOOMED)
-    return [*wrong, *(f"{name}: {one}" for one in page.evaluate(TOO_WIDE))]
+NOT_WALKED = {
+    ("GET", "/"),  # leads on
+    ("GET", "/calls/events"),  # no page
+    ("GET", "/set-up"),  # gone where there is a clinic
+    ("GET", "/reset/{token}"),  # the form of the invitation
+    # The call list with fewer calls in it.
+    *(("GET", f"/calls/{which.value}") for which in Which if which is not Which.EVERY),
+}
 
 
-def save_an_empty_card(page: Page, address: str) -> None:
-    page.goto(f"{address}/today/new")
+class Walk:
+    """One page from place to place; `wrong` gathers what stands in the way, `seen` where it was."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.page, self.address = page, address
+        self.wrong: list[str] = []
+        self.seen: set[str] = set()
+
+    def go(self, path: str) -> Page:
+        """Open a page."""
+        self.page.goto(self.address + path, wait_until="domcontentloaded")
+        return self.page
+
+    def look(self, name: str) -> list[str]:
+        """Return what axe-core says of the page, and where it is wider than the screen."""
+        page = self.page
+        self.seen.add(urlsplit(page.url).path)
+        page.evaluate(AXE)
+        found = []
+        for scheme, size in DRAWN:
+            page.emulate_media(color_scheme=scheme)
+            page.set_viewport_size(size)
+            for one in page.evaluate(LOOK) + page.evaluate(TOO_WIDE):
+                found.append(f"{name}, {scheme}: {one}")
+        page.set_viewport_size(ZOOMED)
+        found += [f"{name}: {one}" for one in page.evaluate(TOO_WIDE)]
+        self.wrong += found
+        return found
+
+
+def unwalked(seen: set[str]) -> set[tuple[str, str]]:
+    """Return staff's pages that nobody was on."""
+    return {
+        (method, route)
+        for method, route in ALL - NOT_WALKED
+        if method == "GET"
+        and not route.endswith(".csv")
+        and not any(re.fullmatch(re.sub("{.*?}", "[^/]+", route), path) for path in seen)
+    }
+
+
+def work(walk: Walk) -> None:
+    """What staff do that leads to pages of its own."""
+    page = walk.go("/today/new")
     page.get_by_role("button", name="Save").first.click()
+    page.get_by_role("alert").wait_for()
+    walk.look("card with mistakes")
 
-
-def search(page: Page, address: str) -> None:
-    page.goto(f"{address}/search")
-    page.locator("#words").fill("Ana")
+    walk.go("/search").locator("#words").fill("Ana")
     page.keyboard.press("Enter")
     page.get_by_role("link", name="Ana").first.wait_for()
+    walk.look("found")
 
-
-def look_at_rows(page: Page, address: str) -> None:
-    page.goto(f"{address}/import")
-    page.get_by_label("Or paste the rows").fill(ROWS)
+    walk.go("/import").get_by_label("Or paste the rows").fill(ROWS)
     page.get_by_role("button", name="Look at the rows").click()
     page.get_by_role("heading", name="1 of 3 rows can be taken").wait_for()
+    walk.look("rows")
+    page.get_by_role("button", name="Enrol 1 visit").click()
+    page.get_by_role("heading", name="1 visit enrolled").wait_for()
+    walk.look("enrolled")
 
 
-def answer(page: Page, url: str) -> None:
-    """Answer a check-in with an emergency: the page that comes is the one that matters most."""
-    page.goto(url)
+def begin(walk: Walk, house: House) -> None:
+    """A colleague takes up the invitation, and signs in."""
+    page = walk.go(house.everybodys["invitation"])
+    key = page.locator(".key").text_content() or ""
+    code = pyotp.TOTP(key.replace(" ", "")).at(NOON)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_label("The six digits").fill(code)
+    page.get_by_role("button", name="Make my account").click()
+    page.get_by_role("heading", name="Your account is ready").wait_for()
+    walk.look("recovery codes")
+    walk.go("/sign-in").get_by_label("Email").fill("dana@bayou.example")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Your code").wait_for()
+    walk.look("code")
+
+
+def answer(walk: Walk, house: House) -> None:
+    """A check-in is answered with an emergency: the page that comes matters most of all."""
+    page = walk.go(house.everybodys["check-in"])
     page.get_by_role("checkbox", name="Hard to breathe, or chest pain").check()
     page.get_by_role("button", name="Send").click()
+    page.get_by_role("heading", name="Please act now").wait_for()
+    walk.look("answered")
 
 
 def test_nothing_stands_in_anybodys_way(chromium: Browser, house: House, admins_cookies: Any):
-    wrong = []
-    for places, kept in ((house.staffs, admins_cookies), (house.everybodys, None)):
-        # axe-core is no part of the page, whose policy would keep it out; colours change at once.
-        context = chromium.new_context(storage_state=kept, bypass_csp=True, reduced_motion="reduce")
-        page = context.new_page()
-        page.set_default_timeout(5000)
-        for name, path in places.items():
-            page.goto(house.address + path, wait_until="domcontentloaded")
-            wrong += found_on(name, page)
-        if kept:
-            save_an_empty_card(page, house.address)
-            wrong += found_on("card with mistakes", page)
-            search(page, house.address)
-            wrong += found_on("found", page)
-            look_at_rows(page, house.address)
-            wrong += found_on("rows", page)
-            page.get_by_role("button", name="Enrol 1 visit").click()
-            wrong += found_on("enrolled", page)
-        else:
-            answer(page, house.address + places["check-in"])
-            wrong += found_on("answered", page)
-            page.locator("main").evaluate("main => main.append(new Image())")
-            planted = found_on("planted", page)
-        context.close()
+    # axe-core is no part of the page, whose policy would keep it out; colours change at once.
+    how: dict[str, Any] = {"bypass_csp": True, "reduced_motion": "reduce"}
+    context = chromium.new_context(storage_state=admins_cookies, **how)
+    context.set_default_timeout(10_000)
+    staffs = Walk(context.new_page(), house.address)
+    for name, path in house.staffs.items():
+        staffs.go(path)
+        staffs.look(name)
+    for _, route in unwalked(staffs.seen):
+        if "{" not in route and not route.startswith("/sign-in"):
+            staffs.go(route)
+            staffs.look(route)
+    work(staffs)
+    context.close()
+
+    context = chromium.new_context(**how)
+    context.set_default_timeout(10_000)
+    everybodys = Walk(context.new_page(), house.address)
+    for name, path in house.everybodys.items():
+        everybodys.go(path)
+        everybodys.look(name)
+    answer(everybodys, house)
+    begin(everybodys, house)
+    wrong = staffs.wrong + everybodys.wrong
+    everybodys.page.locator("main").evaluate("main => main.append(new Image())")
+    planted = everybodys.look("planted")
+    context.close()
 
     assert "\n".join(wrong) == ""
+    assert unwalked(staffs.seen | everybodys.seen) == set()
     # The look is worth something: a picture without words was found in both.
     assert [one.partition(" | ")[0] for one in planted] == [
         "planted, light: image-alt",

@@ -6,6 +6,8 @@ import csv
 import html
 import io
 import re
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -107,6 +109,22 @@ def test_good_rows_are_enrolled_once_with_what_each_patient_agreed_to(therapist,
         ("Sam Nguyen", 0),
     ]
     assert "555" not in str([one.detail for one in entries])
+
+
+def test_pressed_twice_in_the_same_moment_each_visit_is_enrolled_once(therapist, sessions):
+    looked, both = check(therapist, table(ANA, LEO)), Barrier(2)
+
+    def press(_: int) -> Any:
+        both.wait()
+        return go_on(therapist, looked, "/import/enrol")
+
+    with ThreadPoolExecutor(2) as fingers:
+        done = list(fingers.map(press, range(2)))
+
+    assert sorted(one.status_code for one in done) == [200, 200]
+    assert sum("2 visits enrolled" in one.text for one in done) == 1
+    assert sum("0 visits enrolled" in one.text for one in done) == 1
+    assert count(sessions, TreatmentSession) == 2
 
 
 def test_a_visit_without_an_id_of_its_own_is_known_again(therapist, sessions):
