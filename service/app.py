@@ -86,6 +86,7 @@ def site(parts: Parts, account: TwilioAccount | None, *more: APIRouter) -> FastA
         # Codes and sign-ins live by the clock on the wall, however fast the sandbox's runs.
         wall_clock=system_now,
         waive_second_factor=settings.mode == "sandbox",
+        providers=_providers(settings, account),
     )
     emails = mail_routes(parts.sessions, parts.vault, rules, parts.now)
     pages = (
@@ -101,6 +102,19 @@ def site(parts: Parts, account: TwilioAccount | None, *more: APIRouter) -> FastA
     twilio = TwilioWebhook(account.sid, tokens, settings.public_url)
     webhooks = webhook_routes(parts.sessions, twilio, rules, record_receipt, parts.now)
     return build_site(web, webhooks, *always)
+
+
+def _providers(settings: Settings, account: TwilioAccount | None) -> dict[Channel, str]:
+    """Return what messages go out through, as an admin reads it; nothing secret is in it."""
+    found = {}
+    pretend = settings.mode == "sandbox" and not settings.twilio_account_sid
+    if account is not None:
+        ending = account.sid[-4:]
+        found[Channel.SMS] = "the pretend phones" if pretend else f"Twilio, account …{ending}"
+    if settings.smtp_url is not None:
+        relay = relay_at(settings.smtp_url)
+        found[Channel.EMAIL] = f"the mail server {relay.host}"
+    return found
 
 
 def worker(parts: Parts, account: TwilioAccount) -> Worker:

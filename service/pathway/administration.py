@@ -72,7 +72,9 @@ def create_clinic(
     return clinic
 
 
-def resume_sending(db: Session, clinic: Clinic, now: datetime) -> None:
+def resume_sending(
+    db: Session, clinic: Clinic, now: datetime, *, actor: str = COMMAND_LINE
+) -> None:
     """Let a clinic's texts go out again, once what stopped them is put right.
 
     Raises `NotPossible` when they were not stopped.
@@ -80,7 +82,7 @@ def resume_sending(db: Session, clinic: Clinic, now: datetime) -> None:
     if clinic.sending_stopped_at is None:
         raise NotPossible(f"clinic: the texts of {clinic.name} are not stopped.")
     clinic.sending_stopped_at = clinic.sending_stopped_because = None
-    _record(db, clinic.id, now, "sending_resumed", f"clinic:{clinic.id}")
+    _record(db, clinic.id, now, "sending_resumed", f"clinic:{clinic.id}", actor)
 
 
 def _checked_email(email_from: str | None) -> str | None:

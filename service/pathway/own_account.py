@@ -76,6 +76,11 @@ def sign_out_everywhere(db: Session, staff: SignedInStaff, now: datetime) -> Non
     note(db, db.get_one(Account, staff.account_id), "signed_out_everywhere", now)
 
 
+def why_not_theirs(db: Session, staff: SignedInStaff, password: str, now: datetime) -> str | None:
+    """Say why a password does not show that this is who signed in; None when it does."""
+    return _why_not_theirs(db, db.get_one(Account, staff.account_id), password, now)
+
+
 def _why_not_theirs(db: Session, account: Account, password: str, now: datetime) -> str | None:
     """Say why a password does not show that this is its owner; None when it does.
 

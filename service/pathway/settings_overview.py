@@ -12,7 +12,7 @@ from service.domain.windows import local_day, zone_named
 from service.pathway.clinic_settings import open_words
 from service.pathway.escalation import audience_of
 from service.pathway.on_call import chain_lacks
-from service.store.clinics import Clinic, staff_of
+from service.store.clinics import Clinic, api_keys_of, staff_of
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Part:
 
 def overview(db: Session, clinic: Clinic, now: datetime) -> list[Part]:
     """Return every part of a clinic's settings."""
-    return [_clinic(clinic, now), _on_call(db, clinic)]
+    return [_clinic(clinic, now), _on_call(db, clinic), _keys(db, clinic), _sending(clinic)]
 
 
 def _clinic(clinic: Clinic, now: datetime) -> Part:
@@ -58,4 +58,32 @@ def _on_call(db: Session, clinic: Clinic) -> Part:
         f"{len(staff)} {'person works' if len(staff) == 1 else 'people work'} here · "
         f"told first: {names}",
         " ".join(chain_lacks(db, clinic)) or None,
+    )
+
+
+def _keys(db: Session, clinic: Clinic) -> Part:
+    keys = api_keys_of(db, clinic.id)
+    used = [key.name for key in keys if key.disabled_at is None]
+    disabled = len(keys) - len(used)
+    return Part(
+        "/settings/api-keys",
+        "API keys",
+        "Which other systems may enrol patients and read flags",
+        f"{len(used)} in use{': ' if used else ''}{', '.join(used)}"
+        + (f" · {disabled} disabled" if disabled else ""),
+    )
+
+
+def _sending(clinic: Clinic) -> Part:
+    lacking = [
+        *([] if clinic.sender else ["There is no number to send texts from."]),
+        *([] if clinic.email_from else ["There is no address to send emails from."]),
+        *(["Texts are stopped."] if clinic.sending_stopped_at else []),
+    ]
+    return Part(
+        "/settings/sending",
+        "Texts and email",
+        "From where messages go out, and a test to yourself",
+        f"Texts from {clinic.sender or 'nowhere'} · emails from {clinic.email_from or 'nowhere'}",
+        " ".join(lacking) or None,
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -13,6 +13,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from service.domain.values import Channel
 from service.store.clinics import Clinic, api_key_by_token, clinic_by_id
 from service.store.engine import Sessions
 
@@ -36,6 +37,8 @@ class WebParts:
     """What sign-ins and their codes live by; None: by `now`. In the sandbox `now` may be fast."""
     waive_second_factor: bool = False
     """True only in the sandbox, whose samples sign in with a password alone."""
+    providers: Mapping[Channel, str] = field(default_factory=dict)
+    """What messages go out through, in words; a channel that is absent is not set up."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from service.web.pages import (
     account,
+    api_keys,
     calls,
     card,
     importing,
@@ -13,6 +14,7 @@ from service.web.pages import (
     joining,
     on_call,
     resetting,
+    sending,
     settings,
     signing_in,
     standing,
@@ -39,4 +41,6 @@ def staff_pages(*, live: bool = True) -> tuple[APIRouter, ...]:
         waiting.router(),
         settings.router(),
         on_call.router(),
+        api_keys.router(),
+        sending.router(),
     )

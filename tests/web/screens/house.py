@@ -53,6 +53,8 @@ class House:
             "settings": "/settings",
             "clinic": "/settings/clinic",
             "on-call": "/settings/on-call",
+            "api-keys": "/settings/api-keys",
+            "sending": "/settings/sending",
             "standing": "/how-are-we-doing",
             "account": "/account",
             "clinics": "/clinics",

@@ -8,11 +8,13 @@ import pytest
 from sqlalchemy import select
 
 from service.domain.values import MessageState, Role
+from service.pathway.administration import create_api_key
 from service.store.audit import AuditEntry
-from service.store.clinics import Clinic, Staff
+from service.store.clinics import Clinic, Staff, api_key_by_token, api_keys_of
 from service.store.messages import Message
-from tests.make import a_clinic
-from tests.web.staff.browsing import a_person, send
+from service.store.patients import Address
+from tests.make import NOON, a_clinic
+from tests.web.staff.browsing import PASSWORD, a_person, send
 
 CLINIC = "/settings/clinic"
 
@@ -170,3 +172,91 @@ def test_nobody_changes_or_tests_staff_of_another_clinic(admin, sessions):
     tested = send(admin, ON_CALL, f"{ON_CALL}/{lee.staff_id}/test")
 
     assert (changed.status_code, tested.status_code) == (404, 404)
+
+
+KEYS = "/settings/api-keys"
+
+
+def test_a_key_is_shown_once_works_and_ends(admin, sessions, alex):
+    made = send(admin, KEYS, KEYS, name="Front desk", password=PASSWORD)
+    token = re.search(r"ak_[\w-]{40,}", made.text)[0]
+
+    assert made.headers["Cache-Control"] == "no-store"
+    assert token not in admin.get(KEYS).text
+    with sessions() as db:
+        key = api_key_by_token(db, token)
+        assert key.clinic_id == alex.clinic_id
+    ended = send(admin, KEYS, f"{KEYS}/{key.id}/disable")
+    assert "refused from now on" in ended.text
+    with sessions() as db:
+        assert api_key_by_token(db, token) is None
+        by = select(AuditEntry.actor).where(AuditEntry.subject == f"api_key:{key.id}")
+        assert db.scalars(by).all() == ["Alex Rivera", "Alex Rivera"]
+
+
+@pytest.mark.parametrize(
+    ("name", "password", "told"),
+    [
+        ("", PASSWORD, "Say what will use it"),
+        ("Front desk", PASSWORD, "Another key in use has this name"),
+        ("Booking", "not the password", "not your current password"),
+    ],
+)
+def test_a_key_is_not_made_without_a_name_of_its_own_and_the_password(
+    admin, sessions, alex, name, password, told
+):
+    with sessions.begin() as db:
+        create_api_key(db, db.get_one(Clinic, alex.clinic_id), name="Front desk", now=NOON)
+
+    page = send(admin, KEYS, KEYS, name=name, password=password)
+
+    assert (page.status_code, told in page.text) == (422, True)
+    with sessions() as db:
+        assert len(api_keys_of(db, alex.clinic_id)) == 1
+
+
+def test_a_key_of_another_clinic_is_not_there(admin, sessions):
+    with sessions.begin() as db:
+        elsewhere = a_clinic(db, name="Third", sender="+12815550008")
+        key, token = create_api_key(db, elsewhere, name="theirs", now=NOON)
+        key_id = key.id
+
+    ended = send(admin, KEYS, f"{KEYS}/{key_id}/disable")
+
+    assert ended.status_code == 404
+    assert "theirs" not in admin.get(KEYS).text
+    with sessions() as db:
+        assert api_key_by_token(db, token) is not None
+
+
+SENDING = "/settings/sending"
+
+
+def test_a_test_goes_to_oneself_by_the_channel_that_was_asked(admin, sessions, alex):
+    no_number = send(admin, SENDING, f"{SENDING}/test", by="sms")
+    with sessions.begin() as db:
+        db.get_one(Staff, alex.staff_id).phone = "+17135550142"
+    send(admin, SENDING, f"{SENDING}/test", by="sms")
+    page = send(admin, SENDING, f"{SENDING}/test", by="email")
+
+    assert (no_number.status_code, "has no phone number" in no_number.text) == (422, True)
+    assert "Text to Alex Rivera" in page.text
+    assert "Email to Alex Rivera" in page.text
+    with sessions() as db:
+        sent = db.execute(select(Message.channel, Address.value).join(Address)).all()
+    assert set(sent) == {("sms", "+17135550142"), ("email", "alex@bayou.example")}
+
+
+def test_stopped_texts_are_let_go_out_again(admin, sessions, alex):
+    with sessions.begin() as db:
+        clinic = db.get_one(Clinic, alex.clinic_id)
+        clinic.sending_stopped_at = NOON
+        clinic.sending_stopped_because = "The sender is blocked."
+
+    stopped = admin.get(SENDING).text
+    page = send(admin, SENDING, f"{SENDING}/resume")
+
+    assert "The sender is blocked." in stopped
+    assert "Texts go out again." in page.text
+    assert stored(sessions, alex).sending_stopped_at is None
+    assert "sending_resumed" in written_down(sessions)
