@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import (
+    CTE,
     Boolean,
     Column,
     ColumnElement,
@@ -28,6 +29,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from service.domain.values import (
     LANE_TIP,
@@ -134,15 +136,21 @@ class Claim:
 
 
 _LANES = union_all(*(select(literal(int(lane)).label("lane")) for lane in LANES)).subquery("lanes")
+# Not a join: for one, SQLite reads every address first (a Bloom filter), to find a single message.
+_GOES_TO = (
+    select(_address.id)
+    .where(_address.id == _message.address_id, _MAY_RECEIVE)
+    .correlate(_messages)
+    .scalar_subquery()
+)
 _NEXT_AT = (
     select(_message.send_at)
-    .join(_addresses, _address.id == _message.address_id)
     .where(
         _message.clinic_id == _clinic.id,
         _message.lane == _LANES.c.lane,
         _message.state == spelled(MessageState.PLANNED),
         _message.send_before > bindparam("now"),
-        _MAY_RECEIVE,
+        _GOES_TO.is_not(None),
     )
     .order_by(_message.send_at)
     .limit(1)
@@ -203,60 +211,75 @@ def spend_allowance(db: Session, clinic_id: UUID, free_at: datetime) -> None:
     db.connection().execute(_SPEND_ALLOWANCE, {"clinic_id": clinic_id, "free_at": free_at})
 
 
-_READY = (
-    select(_message.id)
-    .join(_addresses, _address.id == _message.address_id)
-    .where(
-        _message.clinic_id == bindparam("for_clinic"),
-        _message.lane == bindparam("in_lane"),
-        or_(bindparam("by_any", type_=Boolean), _message.channel == bindparam("by_channel")),
-        _DUE,
-        _MAY_RECEIVE,
-        or_(_message.kind != MessageKind.TIP, ~_PATIENT_IS_FLAGGED),
+def _ready(*, locking: bool) -> CTE:
+    """Which messages a claim takes; with `locking` their rows and their addresses' are locked."""
+    ready = (
+        select(_message.id)
+        .where(
+            _message.clinic_id == bindparam("for_clinic"),
+            _message.lane == bindparam("in_lane"),
+            or_(bindparam("by_any", type_=Boolean), _message.channel == bindparam("by_channel")),
+            _DUE,
+            or_(_message.kind != MessageKind.TIP, ~_PATIENT_IS_FLAGGED),
+        )
+        .order_by(_message.send_at)
+        .limit(bindparam("most"))
     )
-    .order_by(_message.send_at)
-    .limit(bindparam("most"))
+    if not locking:
+        return ready.where(_GOES_TO.is_not(None)).cte("ready")
+    joined = ready.join(_addresses, _address.id == _message.address_id).where(_MAY_RECEIVE)
     # A row that another transaction holds is passed over: the next look finds it, if still due.
-    .with_for_update(of=[_messages, _addresses], key_share=True, skip_locked=True)
-    .cte("ready")
-)
+    of = [_messages, _addresses]
+    return joined.with_for_update(of=of, key_share=True, skip_locked=True).cte("ready")
+
+
 _RECIPIENT = (
     select(_address.value)
     .where(_address.id == _message.address_id)
     .correlate(_messages)
     .scalar_subquery()
 )
-_CLAIM = (
-    update(_messages)
-    .where(_message.id.in_(select(_READY.c.id)))
-    .values(
-        state=MessageState.CLAIMED,
-        claim_token=bindparam("token"),
-        claimed_at=bindparam("now"),
-        lease_until=bindparam("lease_ends"),
-        attempts=_message.attempts + 1,
-        reason=None,
+
+
+def _claiming(ready: CTE) -> ReturningUpdate[Any]:
+    return (
+        update(_messages)
+        .where(_message.id.in_(select(ready.c.id)))
+        .values(
+            state=MessageState.CLAIMED,
+            claim_token=bindparam("token"),
+            claimed_at=bindparam("now"),
+            lease_until=bindparam("lease_ends"),
+            attempts=_message.attempts + 1,
+            reason=None,
+        )
+        .returning(
+            _message.id,
+            _message.clinic_id,
+            _message.address_id,
+            _message.patient_id,
+            _message.session_id,
+            _RECIPIENT.label("recipient"),
+            _message.key,
+            _message.kind,
+            _message.channel,
+            _message.wording,
+            _message.language,
+            _message.protocol_version,
+            _message.slots,
+            _message.send_at,
+            _message.send_before,
+            _message.attempts,
+            _message.claim_token,
+        )
     )
-    .returning(
-        _message.id,
-        _message.clinic_id,
-        _message.address_id,
-        _message.patient_id,
-        _message.session_id,
-        _RECIPIENT.label("recipient"),
-        _message.key,
-        _message.kind,
-        _message.channel,
-        _message.wording,
-        _message.language,
-        _message.protocol_version,
-        _message.slots,
-        _message.send_at,
-        _message.send_before,
-        _message.attempts,
-        _message.claim_token,
-    )
-)
+
+
+# SQLite locks the whole file, and needs no join to lock the address; `_GOES_TO` says why none.
+_CLAIM = {
+    "postgresql": _claiming(_ready(locking=True)),
+    "sqlite": _claiming(_ready(locking=False)),
+}
 
 
 def claim(
@@ -277,7 +300,7 @@ def claim(
     (`reliability.md` O1, O2). The caller commits before anything is sent.
     """
     claimed = db.connection().execute(
-        _CLAIM,
+        _CLAIM[db.get_bind().dialect.name],
         {
             "for_clinic": clinic_id,
             "in_lane": lane,
