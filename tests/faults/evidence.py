@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, inspect, select, text
 
+from service.domain.protocol import load_protocol
+from service.domain.protocol.model import Step
 from service.domain.values import MessageKind
 from service.pathway.composing import text_of
 from service.sandbox.journal import Entry, read_journal
@@ -109,6 +111,17 @@ class Evidence:
         self.replies_by_ref: dict[str, list[Reply]] = defaultdict(list)
         for reply in self.replies:
             self.replies_by_ref[reply.provider_ref].append(reply)
+
+    def to(self, address_id: UUID) -> Iterator[Message]:
+        """All that was planned for one address; notices are to staff."""
+        return (m for m in self.messages_to[address_id] if m.kind is not MessageKind.NOTICE)
+
+    def scheduled(self) -> Iterator[tuple[Post, Message, Step]]:
+        """The accepted texts that are on the protocol's schedule, with their rows and steps."""
+        for post in self.accepted:
+            message = self.messages.get(post.row) if post.row else None
+            if message is not None and message.kind not in AUTOMATIC:
+                yield post, message, load_protocol(message.protocol_version).step(message.key)
 
     def zone_of(self, message: Message) -> ZoneInfo:
         """The patient's zone, or the clinic's."""
