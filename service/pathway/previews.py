@@ -12,7 +12,7 @@ from service.store.clinics import Clinic
 from service.store.messages import Message
 
 # Who reads a preview must not answer, or end emails, in the patient's place.
-_NO_LINKS = EmailLinks(
+NO_LINKS = EmailLinks(
     unsubscribe="(the patient's own link)", check_in="(the patient's own link)", app="(a link)"
 )
 
@@ -25,7 +25,7 @@ def preview_of(message: Message, clinic: Clinic, zone: ZoneInfo) -> str | None:
     try:
         if message.channel is Channel.SMS:
             return text_of(message, clinic, zone).text
-        email = email_of(message, clinic, zone, _NO_LINKS)
+        email = email_of(message, clinic, zone, NO_LINKS)
     except MissingSlot:
         return None
     return f"{email.subject}\n\n{email.text}"

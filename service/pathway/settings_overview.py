@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from service.domain.deadlines import Audience
+from service.domain.protocol import CURRENT_VERSION, load_protocol
 from service.domain.windows import local_day, zone_named
 from service.pathway.clinic_settings import open_words
 from service.pathway.escalation import audience_of
@@ -28,7 +29,13 @@ class Part:
 
 def overview(db: Session, clinic: Clinic, now: datetime) -> list[Part]:
     """Return every part of a clinic's settings."""
-    return [_clinic(clinic, now), _on_call(db, clinic), _keys(db, clinic), _sending(clinic)]
+    return [
+        _clinic(clinic, now),
+        _on_call(db, clinic),
+        _keys(db, clinic),
+        _sending(clinic),
+        _protocol(),
+    ]
 
 
 def _clinic(clinic: Clinic, now: datetime) -> Part:
@@ -86,4 +93,14 @@ def _sending(clinic: Clinic) -> Part:
         "From where messages go out, and a test to yourself",
         f"Texts from {clinic.sender or 'nowhere'} · emails from {clinic.email_from or 'nowhere'}",
         " ".join(lacking) or None,
+    )
+
+
+def _protocol() -> Part:
+    steps = len(load_protocol(CURRENT_VERSION).steps)
+    return Part(
+        "/settings/protocol",
+        "Protocol",
+        "The schedule, every wording in both languages, a preview on an invented patient",
+        f"Version {CURRENT_VERSION}: {steps} steps, English and Spanish",
     )

@@ -24,3 +24,29 @@
 
   setTimeout(look, wait);
 })();
+
+// While a wording is typed, what it takes is counted by the same form that counts without script.
+(() => {
+  const form = document.querySelector("form[data-count]");
+  if (!form) return;
+  const soon = 300;
+  let due = 0, asked = 0;
+
+  const count = async () => {
+    const mine = ++asked;
+    try {
+      const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)), headers: { Accept: "text/html" } });
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const fresh = page.querySelector("#count");
+      // An older answer must not stand beside newer words.
+      if (answer.ok && fresh && mine === asked) document.querySelector("#count").replaceChildren(...fresh.childNodes);
+    } catch {
+      // The connection is away: the button counts when it is back.
+    }
+  };
+
+  form.querySelector("textarea").addEventListener("input", () => {
+    clearTimeout(due);
+    due = setTimeout(count, soon);
+  });
+})();

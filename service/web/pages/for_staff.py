@@ -13,6 +13,7 @@ from service.web.pages import (
     insights,
     joining,
     on_call,
+    protocol,
     resetting,
     sending,
     settings,
@@ -43,4 +44,5 @@ def staff_pages(*, live: bool = True) -> tuple[APIRouter, ...]:
         on_call.router(),
         api_keys.router(),
         sending.router(),
+        protocol.router(),
     )

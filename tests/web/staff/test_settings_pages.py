@@ -260,3 +260,44 @@ def test_stopped_texts_are_let_go_out_again(admin, sessions, alex):
     assert "Texts go out again." in page.text
     assert stored(sessions, alex).sending_stopped_at is None
     assert "sending_resumed" in written_down(sessions)
+
+
+PROTOCOL = "/settings/protocol"
+
+
+def test_an_invented_patient_gets_what_the_protocol_says(admin, sessions):
+    spanish = admin.get(f"{PROTOCOL}?language=es&flag=fluid_limit&ended=2026-03-03T15:00").text
+    email = admin.get(f"{PROTOCOL}?channel=email").text
+
+    assert "Check-in, day 2</strong> Thu Mar 5, 3:00 PM" in spanish
+    assert re.search(r"septets, \d segment", spanish)
+    assert "septets" not in email
+    assert admin.get(f"{PROTOCOL}?region=nowhere").status_code == 404
+    with sessions() as db:
+        assert db.scalars(select(Message)).all() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{clinic}: Drink water today. Reply STOP to opt out.", "It can be sent like this"),
+        ("{clinic}: Drink water. 🥤", "cannot carry"),
+        ("Drink water.", "{clinic} is missing"),
+        ("{clinic} " + "water " * 60, "are allowed"),
+    ],
+)
+def test_a_tried_wording_is_counted_and_not_kept(admin, text, told):
+    path = f"{PROTOCOL}/texts/hydrate"
+
+    tried = send(admin, path, path, language="en", text=text)
+
+    assert (tried.status_code, told in tried.text) == (200, True)
+    assert text not in admin.get(path).text
+
+
+def test_every_wording_stands_in_both_languages(admin):
+    page = admin.get(f"{PROTOCOL}/texts").text
+
+    assert page.count('class="bubble" lang="en"') == page.count('class="bubble" lang="es"') > 40
+    assert "[callby]" in page
+    assert admin.get(f"{PROTOCOL}/texts/none").status_code == 404
