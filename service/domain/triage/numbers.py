@@ -9,6 +9,7 @@ from service.domain.triage.cues import Scene
 from service.domain.triage.number_words import NUMBER_WORDS
 from service.domain.triage.rules import Role
 
+_PLAIN_EXAGGERATION = 20
 _ONE = ("one", "uno", "un")
 _REACHED = frozenset({"to", "down", "a", "bajo"})
 """What follows is where the score came to: "came down to a 4"."""
@@ -53,7 +54,9 @@ def score_of(text: str, scene: Scene, checkin_open: bool) -> Score:
         if not checkin_open and not _pain_nearby(place, skip, scene):
             continue
         if value > 10:
-            if _scaled(place, skip, scene) or (checkin_open and _pain_nearby(place, skip, scene)):
+            if _scaled(place, skip, scene) or (
+                checkin_open and _exaggerates(value) and _pain_nearby(place, skip, scene)
+            ):
                 beyond.append(place)
             continue
         candidates.append(_Candidate(value, place, _past(place, scene), _origin(place, scene)))
@@ -147,6 +150,11 @@ def _rounded(number: str) -> int | None:
         return floor(float(number.replace(",", ".")) + 0.5)
     except ValueError:
         return None
+
+
+def _exaggerates(value: int) -> bool:
+    """ "Pain is a 15", "100"; but "im 71", "highway 35" and "oxygen 98" are no pain."""
+    return value <= _PLAIN_EXAGGERATION or value % 100 == 0
 
 
 def _end_of_scale(place: int, scene: Scene) -> int:
