@@ -112,6 +112,7 @@ def create_staff(
     name: str = "",
     phone: str | None = None,
     duty: str | None = None,
+    actor: str = COMMAND_LINE,
 ) -> Staff:
     """Add a member of staff; `duty` says which escalations reach them."""
     if "@" not in email:
@@ -130,7 +131,7 @@ def create_staff(
     )
     db.add(staff)
     db.flush()
-    _record(db, clinic.id, now, "staff_created", f"staff:{staff.id}")
+    _record(db, clinic.id, now, "staff_created", f"staff:{staff.id}", actor)
     return staff
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from service.domain.deadlines import Audience
 from service.domain.protocol import CURRENT_VERSION, load_protocol
+from service.domain.values import Role
 from service.domain.windows import local_day, zone_named
 from service.pathway.clinic_settings import open_words
 from service.pathway.escalation import audience_of
@@ -31,6 +32,7 @@ def overview(db: Session, clinic: Clinic, now: datetime) -> list[Part]:
     """Return every part of a clinic's settings."""
     return [
         _clinic(clinic, now),
+        _staff(db, clinic),
         _on_call(db, clinic),
         _keys(db, clinic),
         _sending(clinic),
@@ -54,16 +56,26 @@ def _clinic(clinic: Clinic, now: datetime) -> Part:
     )
 
 
-def _on_call(db: Session, clinic: Clinic) -> Part:
+def _staff(db: Session, clinic: Clinic) -> Part:
     staff = staff_of(db, clinic.id)
-    told = audience_of(staff, Audience.ON_CALL)
-    names = ", ".join(person.name for person in told)
+    admins = sum(person.role is Role.ADMIN for person in staff)
+    waiting = sum(person.account_id is None for person in staff)
+    return Part(
+        "/settings/staff",
+        "Staff",
+        "Who works here and signs in, in which role; invitations",
+        f"{len(staff)} in all, {admins} {'admin' if admins == 1 else 'admins'}"
+        + (f" · {waiting} without an account yet" if waiting else ""),
+    )
+
+
+def _on_call(db: Session, clinic: Clinic) -> Part:
+    told = audience_of(staff_of(db, clinic.id), Audience.ON_CALL)
     return Part(
         "/settings/on-call",
-        "Staff and on-call",
+        "On-call",
         "Who is told of a flag in which order, how they are reached, a test notice",
-        f"{len(staff)} {'person works' if len(staff) == 1 else 'people work'} here · "
-        f"told first: {names}",
+        f"Told first: {', '.join(person.name for person in told)}",
         " ".join(chain_lacks(db, clinic)) or None,
     )
 

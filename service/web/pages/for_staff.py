@@ -13,6 +13,7 @@ from service.web.pages import (
     insights,
     joining,
     on_call,
+    people,
     protocol,
     resetting,
     sending,
@@ -44,5 +45,6 @@ def staff_pages(*, live: bool = True) -> tuple[APIRouter, ...]:
         on_call.router(),
         api_keys.router(),
         sending.router(),
+        people.router(),
         protocol.router(),
     )

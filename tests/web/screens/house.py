@@ -53,6 +53,7 @@ class House:
             "settings": "/settings",
             "clinic": "/settings/clinic",
             "on-call": "/settings/on-call",
+            "staff": "/settings/staff",
             "api-keys": "/settings/api-keys",
             "sending": "/settings/sending",
             "protocol": "/settings/protocol",
