@@ -17,7 +17,7 @@ from tests.web.browsers import DESK, SMALL_PHONE, ZOOMED
 from tests.web.screens.clinic import ROWS
 from tests.web.screens.house import House
 from tests.web.staff.browsing import PASSWORD
-from tests.web.staff.routes import ALL
+from tests.web.staff.routes import ADMINS, BEFORE_SIGNING_IN, SIGNED_IN
 
 pytestmark = pytest.mark.slow
 
@@ -47,7 +47,6 @@ PLANT = """main => {
 NOT_WALKED = {
     ("GET", "/"),  # leads on
     ("GET", "/calls/events"),  # no page
-    ("GET", "/set-up"),  # gone where there is a clinic
     ("GET", "/reset/{token}"),  # the form of the invitation
     # The call list with fewer calls in it.
     *(("GET", f"/calls/{which.value}") for which in Which if which is not Which.EVERY),
@@ -92,11 +91,11 @@ def with_axe(chromium: Browser, **more: Any) -> BrowserContext:
     return context
 
 
-def unwalked(seen: set[str]) -> set[tuple[str, str]]:
-    """Return staff's pages that nobody was on."""
+def unwalked(routes: set[tuple[str, str]], seen: set[str]) -> set[tuple[str, str]]:
+    """Return the pages among these routes that nobody was on."""
     return {
         (method, route)
-        for method, route in ALL - NOT_WALKED
+        for method, route in routes - NOT_WALKED
         if method == "GET"
         and not route.endswith(".csv")
         and not any(re.fullmatch(re.sub("{.*?}", "[^/]+", route), path) for path in seen)
@@ -150,33 +149,41 @@ def answer(walk: Walk, house: House) -> None:
     walk.look("answered")
 
 
-def test_nothing_stands_in_anybodys_way(chromium: Browser, house: House, admins_cookies: Any):
+def test_nothing_stands_in_staffs_way(chromium: Browser, house: House, admins_cookies: Any):
     context = with_axe(chromium, storage_state=admins_cookies)
-    staffs = Walk(context.new_page(), house.address)
+    walk = Walk(context.new_page(), house.address)
     for name, path in house.staffs.items():
-        staffs.go(path)
-        staffs.look(name)
-    for _, route in unwalked(staffs.seen):
-        if "{" not in route and not route.startswith("/sign-in"):
-            staffs.go(route)
-            staffs.look(route)
-    work(staffs)
+        walk.go(path)
+        walk.look(name)
+    for _, route in unwalked(SIGNED_IN | ADMINS, walk.seen):
+        if "{" not in route:
+            walk.go(route)
+            walk.look(route)
+    work(walk)
     context.close()
 
+    assert "\n".join(walk.wrong) == ""
+    assert unwalked(SIGNED_IN | ADMINS, walk.seen) == set()
+
+
+def test_nothing_stands_in_anybodys_way(chromium: Browser, house: House, untouched: str):
     context = with_axe(chromium)
-    everybodys = Walk(context.new_page(), house.address)
+    first = Walk(context.new_page(), untouched)
+    first.go("/set-up")
+    first.look("set-up")
+    walk = Walk(context.new_page(), house.address)
     for name, path in house.everybodys.items():
-        everybodys.go(path)
-        everybodys.look(name)
-    answer(everybodys, house)
-    begin(everybodys, house)
-    wrong = staffs.wrong + everybodys.wrong
-    everybodys.page.locator("main").evaluate(PLANT)
-    planted = everybodys.look("planted")
+        walk.go(path)
+        walk.look(name)
+    answer(walk, house)
+    begin(walk, house)
+    wrong = first.wrong + walk.wrong
+    walk.page.locator("main").evaluate(PLANT)
+    planted = walk.look("planted")
     context.close()
 
     assert "\n".join(wrong) == ""
-    assert unwalked(staffs.seen | everybodys.seen) == set()
+    assert unwalked(BEFORE_SIGNING_IN, first.seen | walk.seen) == set()
     # The look is worth something.
     assert sorted(one.partition(" | ")[0] for one in planted) == [
         "planted, dark: color-contrast",
