@@ -99,7 +99,10 @@ def _freeze(story: Story, step: str, nth: int, seconds: int, *, not_in_gap: bool
             if moment <= world.clock.now() and world.next_moment() == moment:
                 break
         world.clock.move_to(until)
-        os.kill(process.pid or 0, signal.SIGCONT)
+        try:
+            os.kill(process.pid or 0, signal.SIGCONT)
+        except ProcessLookupError:
+            story.tally.odd["a frozen process was gone"] += 1
     code = end(process)
     if code != 0:
         story.tally.odd[f"a process ended with {code}"] += 1
