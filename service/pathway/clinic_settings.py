@@ -18,8 +18,8 @@ from service.domain.time_words import moment_words
 from service.domain.values import ClinicFacts, OpenHours
 from service.domain.windows import UnknownTimeZone, local_day, zone_named
 from service.pathway.administration import NotPossible, refuse_what_no_text_carries
+from service.pathway.settings_audit import write_down
 from service.pathway.signing_in import SignedInStaff
-from service.store import audit
 from service.store.clinics import Clinic, clinic_by_name
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -278,12 +278,4 @@ def _state_of(clinic: Clinic) -> str:
 
 
 def _record(db: Session, staff: SignedInStaff, now: datetime, action: str, **detail: Any) -> None:
-    audit.record(
-        db,
-        clinic_id=staff.clinic_id,
-        at=now,
-        actor=staff.name,
-        action=action,
-        subject=f"clinic:{staff.clinic_id}",
-        **detail,
-    )
+    write_down(db, staff, now, action, f"clinic:{staff.clinic_id}", **detail)

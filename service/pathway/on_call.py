@@ -15,8 +15,8 @@ from service.domain.values import Level
 from service.pathway.administration import DUTIES
 from service.pathway.escalation import audience_of, duty_of
 from service.pathway.proving import why_unreachable
+from service.pathway.settings_audit import write_down
 from service.pathway.signing_in import SignedInStaff
-from service.store import audit
 from service.store.clinics import Clinic, Staff, staff_of
 
 
@@ -118,16 +118,8 @@ def change_person(
     ]
     if changed:
         person.duty, person.phone = duty or None, number
-        audit.record(
-            db,
-            clinic_id=staff.clinic_id,
-            at=now,
-            actor=staff.name,
-            action="staff_changed",
-            subject=f"staff:{person.id}",
-            changed=changed,
-            duty=duty,
-        )
+        subject = f"staff:{person.id}"
+        write_down(db, staff, now, "staff_changed", subject, changed=changed, duty=duty)
     return {}
 
 

@@ -14,8 +14,8 @@ from service.domain.values import Role
 from service.pathway.administration import create_staff, disable
 from service.pathway.invitations import invite
 from service.pathway.own_account import why_not_theirs
+from service.pathway.settings_audit import write_down
 from service.pathway.signing_in import SignedInStaff
-from service.store import audit
 from service.store.clinics import Clinic, Staff, staff_of
 from service.store.sign_ins import end_sign_ins
 
@@ -96,7 +96,7 @@ def change_role(
     if person.role is not role:
         person.role = role
         end_sign_ins(db, now, staff_id=person.id)
-        _record(db, staff, now, "role_changed", person, role=role.value)
+        write_down(db, staff, now, "role_changed", f"staff:{person.id}", role=role.value)
 
 
 def disable_person(db: Session, staff: SignedInStaff, person_id: UUID, now: datetime) -> None:
@@ -109,7 +109,7 @@ def enable_person(db: Session, staff: SignedInStaff, person_id: UUID, now: datet
     person = _other(db, staff, person_id)
     if person.disabled_at is not None:
         person.disabled_at = None
-        _record(db, staff, now, "enabled", person)
+        write_down(db, staff, now, "enabled", f"staff:{person.id}")
 
 
 def _other(db: Session, staff: SignedInStaff, person_id: UUID) -> Staff:
@@ -127,17 +127,3 @@ def _person(db: Session, staff: SignedInStaff, person_id: UUID) -> Staff:
         if person.id == person_id:
             return person
     raise PersonNotFound
-
-
-def _record(
-    db: Session, staff: SignedInStaff, now: datetime, action: str, person: Staff, **detail: str
-) -> None:
-    audit.record(
-        db,
-        clinic_id=staff.clinic_id,
-        at=now,
-        actor=staff.name,
-        action=action,
-        subject=f"staff:{person.id}",
-        **detail,
-    )

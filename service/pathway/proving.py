@@ -15,8 +15,8 @@ from service.domain.values import Channel, MessageState
 from service.domain.windows import zone_named
 from service.pathway.glance import glance
 from service.pathway.notices import TEST, plan_test, ways_to
+from service.pathway.settings_audit import write_down
 from service.pathway.signing_in import SignedInStaff
-from service.store import audit
 from service.store.clinics import Clinic, Staff, staff_of
 from service.store.messages import Message
 from service.store.patients import address_of
@@ -53,16 +53,8 @@ def prove(
     if (db.scalar(lately) or 0) >= _MOST:
         return f"{_MOST} tests went there in the last ten minutes. Wait a little."
     message = plan_test(db, staff.clinic, to, now)
-    audit.record(
-        db,
-        clinic_id=staff.clinic_id,
-        at=now,
-        actor=staff.name,
-        action="test_sent",
-        subject=f"staff:{person.id}",
-        message=str(message.id),
-        channel=to.channel.value,
-    )
+    told = {"message": str(message.id), "channel": to.channel.value}
+    write_down(db, staff, now, "test_sent", f"staff:{person.id}", **told)
     return None
 
 
