@@ -19,6 +19,7 @@ from service.domain.outcomes import NextStep, Outcome, Refused, Unclear
 from service.domain.values import Channel, MessageState
 from service.gateways.ports import Gateway, Outgoing
 from service.pathway.consequences import carry_out
+from service.pathway.optouts import NO_MORE, ends_with_opt_out
 from service.pathway.other_ways import other_way
 from service.pathway.rounds import Compose, Pace, Ready, Round, take_round
 from service.pathway.verdicts import GRACE, NO_OTHER_WAY, Attempt, failed_of, verdict
@@ -138,7 +139,8 @@ class Dispatcher:
             found = await self._in_database(self._take, self._tempo.slots)
             if not found.ready:
                 return count
-            await asyncio.gather(*(self._send(running, ready) for ready in found.ready))
+            began = found.began
+            await asyncio.gather(*(self._send(running, ready, began) for ready in found.ready))
             await self._in_database(self._write, running.attempts)
             count += len(running.attempts)
             running.attempts = []
@@ -165,7 +167,7 @@ class Dispatcher:
             await asyncio.sleep(self._tempo.look_every)
             return 0.0
         for ready in found.ready:
-            task = asyncio.create_task(self._send(running, ready))
+            task = asyncio.create_task(self._send(running, ready, found.began))
             running.sends.add(task)
             task.add_done_callback(running.sends.discard)
         if running.attempts or len(found.ready) == free > 0:
@@ -190,12 +192,14 @@ class Dispatcher:
         if not self._may_send():
             return Round()
         self._turns += 1
-        now = self._now()
+        began, now = time.monotonic(), self._now()
         with self._sessions.begin() as db:
             if time.monotonic() >= self._look_back_at:
                 self._look_back(db, now)
                 self._look_back_at = time.monotonic() + self._tempo.look_every
-            return take_round(db, free, now, self._pace, self._compose, self._turns)
+            found = take_round(db, free, now, self._pace, self._compose, self._turns)
+        found.began = began
+        return found
 
     def _look_back(self, db: Session, now: datetime) -> None:
         """Settle what is planned and may not go out as it stands."""
@@ -213,13 +217,15 @@ class Dispatcher:
 
     # --- sending ---------------------------------------------------------------------------
 
-    async def _send(self, running: _Running, ready: Ready) -> None:
-        """Hand one claimed message over when its turn comes; its attempt is always recorded."""
-        claimed_at = time.monotonic()
+    async def _send(self, running: _Running, ready: Ready, began: float) -> None:
+        """Hand one claimed message over when its turn comes; its attempt is always recorded.
+
+        `began` is when the look that claimed it began (monotonic seconds).
+        """
         segments = ready.composed.segments if ready.composed else None
         outcome: Outcome = Unclear("the worker was interrupted while it was sending")
         try:
-            outcome = await self._hand_over(ready, claimed_at + _CLAIM_TO_POST)
+            outcome = await self._hand_over(ready, began + _CLAIM_TO_POST)
         except Exception as problem:  # A gateway that fails unforeseen may have sent it.
             outcome = Unclear(f"the gateway failed ({type(problem).__name__})")
         finally:
@@ -291,7 +297,11 @@ class Dispatcher:
             row = replace(row, ask_at=attempt.at + GRACE * self._tempo.speed)
         if attempt.outcome == _ABANDONED:
             # It never left: it is as it was, and is claimed again or judged again.
-            return replace(row, state=MessageState.PLANNED, send_at=attempt.claim.send_at), None
+            step = None
+            row = replace(row, state=MessageState.PLANNED, send_at=attempt.claim.send_at)
+        planned = row.state is MessageState.PLANNED
+        if message and planned and ends_with_opt_out(db, message, attempt.at):
+            row = replace(row, state=MessageState.CANCELLED, reason=NO_MORE)
         return row, step
 
     def _in_database(self, work: Callable[..., _T], *given: object) -> asyncio.Future[_T]:

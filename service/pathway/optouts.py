@@ -8,11 +8,14 @@ from uuid import UUID
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from service.domain.values import MessageKind, MessageState
+from service.domain.values import OPT_OUT_CONFIRMATIONS, MessageKind, MessageState
 from service.pathway.staff_tasks import OPTED_OUT, owe_calls
 from service.store import audit
 from service.store.messages import Message, end_all
 from service.store.patients import Address
+
+NO_MORE = "opted out"
+"""The reason of a message that was cancelled because its address wants no more."""
 
 _ADDRESS_NOW = (
     select(Address)
@@ -39,7 +42,7 @@ def opt_out(db: Session, address: Address, by: str, now: datetime) -> bool:
     address.opted_out_at, address.opted_out_by = now, by
     planned = _planned_for(db, address)
     unanswered = _unanswered_checkins(db, address, now)
-    cancelled = end_all(planned, MessageState.CANCELLED, "opted out")
+    cancelled = end_all(planned, MessageState.CANCELLED, NO_MORE)
     db.flush()
     owe_calls(db, [*planned, *unanswered], OPTED_OUT, now)
     audit.record(
@@ -51,6 +54,20 @@ def opt_out(db: Session, address: Address, by: str, now: datetime) -> bool:
         subject=f"address:{address.id}",
         cancelled=cancelled,
     )
+    return True
+
+
+def ends_with_opt_out(db: Session, message: Message, now: datetime) -> bool:
+    """Is a message that would be planned again one that its address no longer wants (O2)?
+
+    The opt-out cancelled what was planned, not what was on its way. Locks the address: to be asked
+    before the message itself is locked. A check-in that ends so is owed as a call.
+    """
+    if message.kind is MessageKind.NOTICE or message.key in OPT_OUT_CONFIRMATIONS:
+        return False
+    if lock_address(db, message.address_id).opted_out_at is None:
+        return False
+    owe_calls(db, [message], OPTED_OUT, now)
     return True
 
 

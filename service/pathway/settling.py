@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from service.domain.values import Channel, MessageKind, MessageState
 from service.gateways.ports import ProviderUnavailable, SentLookUp, SentMessage
 from service.pathway.composing import text_of
+from service.pathway.optouts import NO_MORE, ends_with_opt_out, lock_address
 from service.pathway.other_ways import other_way
 from service.pathway.phone_tasks import ask_to_phone
 from service.pathway.receipts import record_receipt
@@ -133,6 +134,8 @@ def _settle(
     answer: list[SentMessage] | None,
     now: datetime,
 ) -> None:
+    # Opt-outs lock in this order too.
+    lock_address(db, db.get_one(Message, message_id).address_id)
     message = db.get_one(Message, message_id, with_for_update=True)
     if message.state is not MessageState.UNKNOWN:
         return  # A receipt came while we were asking.
@@ -177,6 +180,8 @@ def _was_not_taken(db: Session, message: Message, now: datetime) -> None:
     if message.kind is not MessageKind.CHECKIN:
         message.state, message.ask_at = MessageState.SKIPPED, None
         message.reason = "Not sent: the provider never had it, and by now it is late."
+    elif ends_with_opt_out(db, message, now):
+        message.state, message.ask_at, message.reason = MessageState.CANCELLED, None, NO_MORE
     elif now < message.useful_until:
         # Past its window it is judged again like any other planned message.
         message.state, message.ask_at, message.asked = MessageState.PLANNED, None, 0

@@ -16,6 +16,12 @@ from service.store.turns import Turns
 Sessions = sessionmaker[Session]
 
 _BUSY_SECONDS = 10
+FROZEN_SECONDS = 20.0
+"""Real seconds for which a transaction may do nothing, on PostgreSQL, before it is ended.
+
+As long as a claim may take to be posted: a worker that stands still in its claim would else hold
+its clinics' rows, and nobody would send for them (`reliability.md` F4).
+"""
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
@@ -31,7 +37,9 @@ _HIDDEN = True
 """Parameters are patients' data: they are left out of errors, which are printed."""
 
 
-def open_engine(url: str, vault: Vault, *, pool_size: int = 20) -> Engine:
+def open_engine(
+    url: str, vault: Vault, *, pool_size: int = 20, frozen_after: float = FROZEN_SECONDS
+) -> Engine:
     """Open the database at `url`; `postgresql://` means psycopg 3.
 
     SQLite is opened in WAL with `synchronous=FULL` and every transaction begins `IMMEDIATE`:
@@ -47,6 +55,8 @@ def open_engine(url: str, vault: Vault, *, pool_size: int = 20) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         _let_threads_take_turns(engine)
     else:
+        limit = round(frozen_after * 1000)
+        options = f"-c timezone=UTC -c idle_in_transaction_session_timeout={limit}"
         engine = create_engine(
             address,
             hide_parameters=_HIDDEN,
@@ -54,7 +64,7 @@ def open_engine(url: str, vault: Vault, *, pool_size: int = 20) -> Engine:
             max_overflow=pool_size,
             pool_pre_ping=True,
             # A dead primary must not hold a request for longer than a provider would wait for us.
-            connect_args={"connect_timeout": 5, "options": "-c timezone=UTC"},
+            connect_args={"connect_timeout": 5, "options": options},
         )
     engine.dialect.aftercare_vault = vault  # type: ignore[attr-defined]  # read by store.secrets
     return engine

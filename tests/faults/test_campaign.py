@@ -54,9 +54,6 @@ def test_a_planted_bug_of_the_web_is_caught(
 
 
 @on_sqlite
-@pytest.mark.xfail(
-    strict=True, reason="the 20 s are counted from the send, not from the claim (docs/faults.md)"
-)
 def test_a_worker_that_stood_still_after_its_claim_gives_it_up(database: Database, tmp_path: Path):
     world = World(database.sessions, tmp_path, random.Random(1))
     try:

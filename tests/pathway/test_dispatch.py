@@ -17,6 +17,7 @@ from service.domain.values import Channel, MessageKind, MessageState, Role
 from service.gateways.ports import Outgoing
 from service.pathway.administration import create_staff, resume_sending
 from service.pathway.dispatch import Dispatcher, Tempo
+from service.pathway.optouts import lock_address, opt_out
 from service.pathway.rounds import Composed
 from service.store.claims import Claim, SendingClinic
 from service.store.clinics import Clinic
@@ -198,6 +199,19 @@ def test_a_provider_that_is_busy_is_tried_again_later(sessions: Sessions) -> Non
     assert row.state is MessageState.PLANNED
     assert row.send_at >= NOON + timedelta(seconds=30)
     assert row.attempts == 1
+
+
+def test_a_refusal_for_a_while_after_an_opt_out_is_the_end(sessions: Sessions) -> None:
+    [message_id] = planned(sessions)
+
+    def wants_no_more(_: Outgoing) -> Outcome:
+        with sessions.begin() as db:
+            opt_out(db, lock_address(db, db.scalars(select(Address.id)).one()), "link", NOON)
+        return Refused(20429, "too many requests", retry_after=30)
+
+    send_all(sessions, RecordingGateway(answer=wants_no_more))
+    row = stored(sessions, message_id)
+    assert (row.state, row.reason) == (MessageState.CANCELLED, "opted out")
 
 
 def test_a_later_try_that_would_be_too_late_is_a_refusal(sessions: Sessions) -> None:

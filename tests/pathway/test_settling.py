@@ -13,6 +13,7 @@ from sqlalchemy import select
 from service.domain.values import Channel, ClinicFacts, MessageKind, MessageState
 from service.gateways.ports import SentMessage
 from service.pathway.composing import text_of
+from service.pathway.optouts import lock_address, opt_out
 from service.pathway.settling import settle_unknown
 from service.store.audit import AuditEntry
 from service.store.engine import Sessions
@@ -118,6 +119,15 @@ def test_a_checkin_that_the_provider_twice_denies_is_planned_again(sessions: Ses
     message_id = unknown(sessions)
     ask_twice(sessions)
     assert stored(sessions, message_id).state is MessageState.PLANNED
+
+
+def test_a_denied_checkin_to_somebody_who_opted_out_is_cancelled(sessions: Sessions) -> None:
+    message_id = unknown(sessions)
+    with sessions.begin() as db:
+        opt_out(db, lock_address(db, stored(sessions, message_id).address_id), "text", NOON)
+    ask_twice(sessions)
+    row = stored(sessions, message_id)
+    assert (row.state, row.reason) == (MessageState.CANCELLED, "opted out")
 
 
 @pytest.mark.parametrize("kind", [MessageKind.TIP, MessageKind.REPLY])

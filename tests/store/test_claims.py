@@ -6,6 +6,7 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from service.domain.values import Channel, Level, MessageKind, MessageState
@@ -16,10 +17,12 @@ from service.store.claims import (
     skip_tips_of_the_flagged,
     what_is_due,
 )
-from service.store.engine import Sessions
+from service.store.engine import Sessions, open_engine, open_sessions
 from service.store.outcomes import WrittenOutcome, expire_leases, write_outcomes
+from service.store.secrets import Vault
 from tests.make import NOON, a_clinic
 from tests.pathway.make import a_flag, a_message, a_patient_at, an_address, stored
+from tests.system.house import until
 
 AHEAD = timedelta(seconds=1)
 LEASE = NOON + timedelta(seconds=60)
@@ -114,6 +117,29 @@ def test_a_stop_being_written_is_not_overtaken_by_a_claim(sessions: Sessions) ->
         stop.flush()
         with sessions.begin() as db:
             assert claim_checkins(db, clinic.id) == []
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_worker_frozen_in_its_claim_does_not_hold_its_clinics_rows(
+    sessions: Sessions, database_url: str, vault: Vault
+) -> None:
+    with sessions.begin() as db:
+        clinic = a_clinic(db)
+        a_message(db, clinic, an_address(db, clinic))
+    engine = open_engine(database_url, vault, frozen_after=0.2)
+    frozen = open_sessions(engine)()
+    assert len(claim_checkins(frozen, clinic.id)) == 1
+
+    def claimed_by_another() -> bool:
+        with sessions.begin() as db:
+            return len(claim_checkins(db, clinic.id)) == 1
+
+    assert not claimed_by_another()
+    until(claimed_by_another)
+    with pytest.raises(DBAPIError):
+        frozen.commit()
+    frozen.close()
+    engine.dispose()
 
 
 def test_a_message_whose_window_passed_is_not_claimed_but_judged_again(sessions: Sessions) -> None:

@@ -69,6 +69,7 @@ class Walk:
     def look(self, name: str) -> list[str]:
         """Return what axe-core says of the page, and where it is wider than the screen."""
         page = self.page
+        page.wait_for_load_state("load")  # Undressed it looks different.
         self.seen.add(urlsplit(page.url).path)
         found = []
         for scheme, size, rules in DRAWN:
