@@ -136,10 +136,10 @@ class Dispatcher:
         running = _Running()
         count = 0
         while True:
+            began = time.monotonic()
             found = await self._in_database(self._take, self._tempo.slots)
             if not found.ready:
                 return count
-            began = found.began
             await asyncio.gather(*(self._send(running, ready, began) for ready in found.ready))
             await self._in_database(self._write, running.attempts)
             count += len(running.attempts)
@@ -156,7 +156,7 @@ class Dispatcher:
         A turn that fails changes nothing: the database may be away, and what is planned waits for
         it. An outcome is kept until it is written.
         """
-        self.last_turn = time.monotonic()
+        began = self.last_turn = time.monotonic()
         ended, running.attempts = running.attempts, []
         free = 0 if self._stopping else self._free_slots(running)
         try:
@@ -167,7 +167,7 @@ class Dispatcher:
             await asyncio.sleep(self._tempo.look_every)
             return 0.0
         for ready in found.ready:
-            task = asyncio.create_task(self._send(running, ready, found.began))
+            task = asyncio.create_task(self._send(running, ready, began))
             running.sends.add(task)
             task.add_done_callback(running.sends.discard)
         if running.attempts or len(found.ready) == free > 0:
@@ -192,14 +192,12 @@ class Dispatcher:
         if not self._may_send():
             return Round()
         self._turns += 1
-        began, now = time.monotonic(), self._now()
+        now = self._now()
         with self._sessions.begin() as db:
             if time.monotonic() >= self._look_back_at:
                 self._look_back(db, now)
                 self._look_back_at = time.monotonic() + self._tempo.look_every
-            found = take_round(db, free, now, self._pace, self._compose, self._turns)
-        found.began = began
-        return found
+            return take_round(db, free, now, self._pace, self._compose, self._turns)
 
     def _look_back(self, db: Session, now: datetime) -> None:
         """Settle what is planned and may not go out as it stands."""
@@ -220,7 +218,7 @@ class Dispatcher:
     async def _send(self, running: _Running, ready: Ready, began: float) -> None:
         """Hand one claimed message over when its turn comes; its attempt is always recorded.
 
-        `began` is when the look that claimed it began (monotonic seconds).
+        Its time to post counts from `began`, a moment before it was claimed (monotonic seconds).
         """
         segments = ready.composed.segments if ready.composed else None
         outcome: Outcome = Unclear("the worker was interrupted while it was sending")

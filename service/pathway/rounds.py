@@ -48,8 +48,6 @@ class Round:
 
     ready: list[Ready] = field(default_factory=list)
     look_at: datetime | None = None
-    began: float = 0.0
-    """Monotonic seconds before anything was claimed: a claim is never younger than it looks."""
 
     def look_by(self, moment: datetime) -> None:
         """There is something to look for at `moment`."""
