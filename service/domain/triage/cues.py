@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -14,6 +14,8 @@ from service.domain.triage.patterns import Cue, Placed, match_cue
 from service.domain.triage.rules import Candidate, Family, Role, Rules
 
 _KEPT = 8
+UNASKED = "unasked"
+"""The `when` of a family that counts only in a text that answers no check-in."""
 
 
 class Match(NamedTuple):
@@ -49,6 +51,11 @@ class Scene:
         for match in self.matches:
             table.setdefault(match.family.role, []).append(match)
         return table
+
+    def asked(self) -> Scene:
+        """Return the scene of an answer, without the figures of speech of private news."""
+        kept = tuple(match for match in self.matches if match.family.when != UNASKED)
+        return self if len(kept) == len(self.matches) else replace(self, matches=kept)
 
     def satisfies(self, place: int, name: str) -> bool:
         """Say whether the word at `place` belongs to the class `name`."""

@@ -37,6 +37,8 @@ def read_reply(text: str, circumstances: Circumstances, rules: Rules | None = No
 
 def _read(text: str, circumstances: Circumstances, rules: Rules) -> Reading:
     scene = scene_of(text, rules)
+    if circumstances.checkin_open or circumstances.signs_open:
+        scene = scene.asked()
     keyword = keyword_of(text)
     if keyword in ("help", "start"):
         return _steering(keyword, rules.version)

@@ -215,6 +215,8 @@ def _recovered(cue: Match, scene: Scene) -> bool:
 def _left_behind(match: Match, scene: Scene) -> bool:
     """ "some tingling that first night. 2": dated to the session, and the rest is good news."""
     sentences = scene.layout.sentences
+    if match.family.category in _COMPARING:
+        return False  # "all as on the first day" compares with the session, and is of today
     dated = any(sentences[m.first] == sentences[match.first] for m in scene.of(Role.AT_SESSION))
     well = any(
         not set(news.places) & set(match.places)

@@ -13,6 +13,8 @@ _PLAIN_EXAGGERATION = 20
 _ONE = ("one", "uno", "un")
 _REACHED = frozenset({"to", "down", "a", "bajo"})
 """What follows is where the score came to: "came down to a 4"."""
+_WOKE = frozenset(["woke", "desperte", "despierto", "amaneci", "amanezco", "quedo", "quede"])
+"""What leads to a score even where nobody asked for one: "woke up at an 8"."""
 _LIKENED = frozenset({"and", "y", "as", "like", "como", "igual", "since", "desde"})
 """What follows is another thought: "4 as before", "its a 9 and before you ask"."""
 
@@ -228,11 +230,12 @@ def _free(end: int, scene: Scene) -> bool:
 
 
 def _pain_nearby(place: int, end: int, scene: Scene) -> bool:
-    phrases = scene.layout.clauses
+    clauses = scene.layout.clauses
     return _scaled(place, end, scene) or any(
         scene.satisfies(near, "pain_word")
+        or (near < place and place - near <= 3 and scene.words[near].text in _WOKE)
         for near in range(max(0, place - 6), min(len(scene.words), end + 5))
-        if phrases[near] == phrases[place]
+        if clauses[near] == clauses[place]
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from service.domain.triage.clauses import CONTRAST
 from service.domain.triage.cues import Scene, covered
 from service.domain.triage.denial import denied
-from service.domain.triage.judge import OTHER_PERSON, hypothetical, of_other_person
+from service.domain.triage.judge import FIGURE, OTHER_PERSON, hypothetical, of_other_person
 from service.domain.triage.levels import DAY_FOUR_FROM_HOURS
 from service.domain.triage.normalise import MAX_CHARACTERS
 from service.domain.triage.numbers import Score
@@ -29,9 +29,11 @@ _TURNING = 5
 
 # Borders on the sums of `worry`, chosen on files of authors left out of the learning one at a
 # time; `docs/triage.md` says what they find and what they cost.
-_RED = {"nothing": 10, "part": 10, "said": 60, "other": 30, "unasked": 40}
+_RED = {"nothing": 10, "part": 10, "said": 75, "other": 30, "unasked": 60, "figure": 100}
 """From here on a reply is urgent, by what was understood of it."""
-_EMERGENCY = {"nothing": -30, "part": -20, "said": 30, "other": 0, "unasked": 0}
+_EMERGENCY = {
+    "nothing": -30, "part": -20, "said": 30, "other": 0, "unasked": 60, "figure": 100,
+}  # fmt: skip
 """A reply that is urgent by its words alone is an emergency from here on."""
 _EMERGENCY_BESIDE = -10
 """The same beside a finding that is urgent."""
@@ -41,6 +43,7 @@ _EMERGENCIES = frozenset(
 _LOOK = 20
 """What seems fine and weighs so much is looked at."""
 _FINE = {"nothing": 40, "part": 10, "unasked": 40}
+_NEVER = 1_000_000
 _UNWORRIED = -40
 """What no cue understood is fine when it weighs so much towards fine and so little to red."""
 
@@ -94,7 +97,12 @@ def with_remainder(
 def _understood(
     scene: Scene, score: Score, findings: Sequence[Finding], good: bool, *, asked: bool
 ) -> tuple[str, tuple[int, int]]:
-    """Return how much of a reply without findings was understood, and the part that was not."""
+    """Return how much of a reply without findings was understood, and the part that was not.
+
+    A figure of speech in a text that nobody asked for has used up its worrying words.
+    """
+    if not (asked or good) and any(finding.dropped == FIGURE for finding in findings):
+        return "figure", (0, 0)
     said = (
         good
         or bool(scene.of(Role.THANKS, Role.NO_ANSWER))
@@ -114,7 +122,7 @@ def _asks(scene: Scene) -> bool:
 def _left_open(
     understood: str, part: tuple[int, int], worry: Worry, well: bool, whole: tuple[int, int]
 ) -> list[Finding]:
-    if understood == "said" or (well and worry.fine >= _FINE[understood]):
+    if understood == "said" or (well and worry.fine >= _FINE.get(understood, _NEVER)):
         return []
     if understood == "part":
         return [Finding("unclear", Level.ROUTINE, "part not understood", *part)]
