@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 from sqlalchemy import Engine
 
 from service.store.base import Base
@@ -15,6 +16,10 @@ from service.store.engine import Sessions, open_engine, open_sessions
 from service.store.schema import migrate
 from service.store.secrets import Vault
 from tests.postgres import postgres_server
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("aftercare", settings(), deadline=None)
+settings.load_profile("aftercare")
 
 SECRET = "a secret that only the tests know and that is long enough"
 
