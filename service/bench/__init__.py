@@ -86,5 +86,17 @@ def inbound_command(
     _print(run(replies=replies, in_flight=in_flight, database_url=database_url))
 
 
+@bench_app.command("calls")
+def calls_command(
+    flags: Annotated[int, typer.Option(min=1, help="Calls that are to be made.")] = 500,
+    sessions: Annotated[int, typer.Option(min=0, help="Visits of the years before.")] = 100_000,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Draw the call list at one web process, and say how long that takes."""
+    from service.bench.calls import run
+
+    _print(run(flags=flags, sessions=sessions, database_url=database_url))
+
+
 def _print(figures: dict[str, object]) -> None:
     typer.echo(json.dumps(figures))

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from sqlalchemy import func, select
 from twilio.request_validator import RequestValidator
 
-from service.bench.databases import SENDER, Measured, measured_database, phone
+from service.bench.databases import SENDER, measured_database, phone
+from service.bench.patients import await_answers
 from service.bench.servers import SECRET, Post, answered_per_second, free_port, server
-from service.clock import system_now
-from service.domain.values import (
-    Channel,
-    Consents,
-    HeatIcePlan,
-    Language,
-    MessageKind,
-    MessageState,
-    TriggerPoints,
-)
-from service.pathway.enrolment import NewPatient, NewSession, enrol
-from service.store.clinics import Clinic
 from service.store.flags import Flag
-from service.store.messages import Message
 from service.store.replies import Reply
 
 _ACCOUNT = "AC" + "0" * 32
@@ -50,7 +37,7 @@ def run(*, replies: int, in_flight: int, database_url: str | None) -> dict[str, 
     """
     patients = max(1, replies // 4)
     with measured_database(database_url) as database:
-        _await_answers(database, patients)
+        await_answers(database, patients)
         port = free_port()
         with server(["service.bench.bare_web", str(port)], port) as bare:
             posts = [Post("/", _form(number, patients)) for number in range(replies)]
@@ -85,47 +72,6 @@ def run(*, replies: int, in_flight: int, database_url: str | None) -> dict[str, 
             "ratio": round(rate / bare_rate, 3),
             "flags": flags,
         }
-
-
-def _await_answers(database: Measured, patients: int) -> None:
-    """Enrol patients two days ago, each with a check-in that went out and waits."""
-    now = system_now()
-    ended_at = now - timedelta(hours=48)
-    with database.sessions.begin() as db:
-        clinic = db.get_one(Clinic, database.clinic_id)
-        for number in range(patients):
-            session = enrol(db, clinic, _session(number, ended_at), by="bench", now=ended_at)
-            checkin = db.scalars(
-                select(Message).where(
-                    Message.session_id == session.id, Message.kind == MessageKind.CHECKIN
-                )
-            ).first()
-            if checkin is not None:
-                checkin.state, checkin.reason = MessageState.DELIVERED, "It arrived."
-                checkin.send_at = checkin.sent_at = now - timedelta(minutes=30)
-                checkin.send_before = checkin.useful_until = now + timedelta(hours=8)
-
-
-def _session(number: int, ended_at: Any) -> NewSession:
-    return NewSession(
-        external_id=None,
-        patient=NewPatient(
-            first_name="Ana",
-            phone=phone(number),
-            email=None,
-            language=Language.EN,
-            time_zone=None,
-            channel=Channel.SMS,
-            consents=Consents(sms=True, email=False, details=False),
-        ),
-        ended_at=ended_at,
-        regions=("calf_foot",),
-        baseline_pain=5,
-        first_session=True,
-        trigger_points=TriggerPoints.MEDIUM,
-        plan=HeatIcePlan.EITHER,
-        move_plan=None,
-    )
 
 
 def _fields(number: int, patients: int) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Each benchmark finds everything where it belongs, and says what it measured."""
 
-from service.bench import claim, dispatch, enrol, inbound, lateness
+from service.bench import calls, claim, dispatch, enrol, inbound, lateness
 
 
 def test_sending_is_measured_beside_the_bare_client():
@@ -34,3 +34,9 @@ def test_every_signed_reply_is_stored_and_the_worrying_ones_flagged():
     figures = inbound.run(replies=40, in_flight=4, database_url=None)
 
     assert figures["flags"] > 0
+
+
+def test_the_call_list_is_drawn_among_years_of_visits():
+    figures = calls.run(flags=4, sessions=20, database_url=None)
+
+    assert 0 < figures["ms_p50"] <= figures["ms_p95"]
