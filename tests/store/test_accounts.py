@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
+
+from pwdlib.hashers.argon2 import Argon2Hasher
 
 from service.store import passwords
 from service.store.accounts import (
@@ -41,19 +42,20 @@ def test_a_password_is_the_same_however_its_letters_were_composed():
     assert passwords.verify("contrasen\u0303a muy larga", stored)[0]
 
 
-def test_who_is_not_there_takes_as_long_as_a_wrong_password():
+def test_who_is_not_there_costs_as_much_as_a_wrong_password(monkeypatch):
     stored = passwords.hashed("four unrelated words")
-    passwords.verify("x", None)
+    costs = []
+    really = Argon2Hasher.verify
 
-    def quickest(given: str | None) -> float:
-        took = []
-        for _ in range(5):
-            began = time.perf_counter()
-            passwords.verify("a wrong password", given)
-            took.append(time.perf_counter() - began)
-        return min(took)
+    def watched(hasher, password, hash_):
+        costs.append(str(hash_).rsplit("$", 2)[0])
+        return really(hasher, password, hash_)
 
-    assert 0.5 < quickest(None) / quickest(stored) < 2
+    monkeypatch.setattr(Argon2Hasher, "verify", watched)
+    passwords.verify("a wrong password", stored)
+    passwords.verify("a wrong password", None)
+
+    assert costs == ["$argon2id$v=19$m=47104,t=1,p=1"] * 2
 
 
 def test_an_account_is_found_by_its_address_however_it_is_written(sessions):
