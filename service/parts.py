@@ -14,8 +14,10 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.clock import Clock, fast_clock, system_now
+from service.domain.protocol.editions import read_editions_with
 from service.pathway.links import Links
 from service.settings import Settings
+from service.store.editions import editions_in
 from service.store.engine import Sessions, open_engine, open_sessions
 from service.store.sandbox_clock import SEEN_EVERY, has_clock, join_clock, live_by_clock
 from service.store.secrets import Vault
@@ -46,6 +48,7 @@ def join(settings: Settings) -> Parts:
     keys = settings.secret_keys or (_sandbox_secret(settings),)
     vault, links = Vault(keys), Links(settings.public_url, keys)
     engine = open_engine(settings.database_url, vault)
+    read_editions_with(editions_in(engine))
     return Parts(settings, engine, open_sessions(engine), vault, links, system_now)
 
 

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import Engine
 
+from service.domain.protocol.editions import read_editions_with
 from service.store.base import Base
+from service.store.editions import editions_in
 from service.store.engine import Sessions, open_engine, open_sessions
 from service.store.schema import migrate
 from service.store.secrets import Vault
@@ -115,9 +117,11 @@ def database_url(request: pytest.FixtureRequest, shared: dict[str, Engine]) -> I
 @pytest.fixture
 def engine(database_url: str, shared: dict[str, Engine], vault: Vault) -> Iterator[Engine]:
     if database_url in shared:
+        read_editions_with(editions_in(shared[database_url]))
         yield shared[database_url]
         return
     engine = open_engine(database_url, vault)
+    read_editions_with(editions_in(engine))
     yield engine
     engine.dispose()
 

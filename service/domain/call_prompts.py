@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from service.domain.files import DataFileError, protocol_folder, read_table
+from service.domain.protocol.editions import base_of
 
 _FILE = "calls.en.yaml"
 _OTHER = "other"
@@ -43,7 +44,8 @@ class CallPrompts:
 @cache
 def load_call_prompts(version: int) -> CallPrompts:
     """Return the prompts of one version of the protocol; raises `DataFileError`."""
-    return read_call_prompts(protocol_folder(version), version)
+    base = base_of(version)
+    return read_call_prompts(protocol_folder(base), base)
 
 
 def read_call_prompts(folder: Path, version: int) -> CallPrompts:

@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from service.domain.files import DataFileError, protocol_folder, read_table, templates_folder
+from service.domain.protocol.editions import base_of
 from service.domain.slots import SLOTS, MissingSlot, fill, slots_in
 from service.domain.values import Language
 from service.domain.wording import UnknownText
@@ -103,7 +104,7 @@ class Footer(_Row):
     unsubscribe: OneLine
 
 
-class _Edition(_Row):
+class _InLanguage(_Row):
     """The emails of one language."""
 
     version: int
@@ -168,24 +169,25 @@ class _Shown:
 @cache
 def load_emails(version: int) -> Emails:
     """Return the emails of one version of the protocol; raises `DataFileError`."""
-    return read_emails(protocol_folder(version), version)
+    base = base_of(version)
+    return read_emails(protocol_folder(base), base)
 
 
 def read_emails(folder: Path, version: int) -> Emails:
     """Read and check the files of every language; raises `DataFileError` naming what is wrong."""
-    editions = {language: _read_edition(folder, language, version) for language in Language}
-    english = editions[Language.EN].emails
-    for language, edition in editions.items():
+    read = {language: _read_language(folder, language, version) for language in Language}
+    english = read[Language.EN].emails
+    for language, found in read.items():
         file = f"emails.{language.value}.yaml"
-        for key in sorted(english.keys() ^ edition.emails.keys()):
+        for key in sorted(english.keys() ^ found.emails.keys()):
             raise DataFileError(f"{file}: emails.{key}: is in one language only")
-        for key, email in edition.emails.items():
+        for key, email in found.emails.items():
             if email.shape != english[key].shape:
                 raise DataFileError(f"{file}: emails.{key}: is not built like the English one")
     return Emails(
         version,
-        footers={language: edition.footer for language, edition in editions.items()},
-        by_language={language: edition.emails for language, edition in editions.items()},
+        footers={language: found.footer for language, found in read.items()},
+        by_language={language: found.emails for language, found in read.items()},
     )
 
 
@@ -215,19 +217,19 @@ def render_email(
     )
 
 
-def _read_edition(folder: Path, language: Language, version: int) -> _Edition:
+def _read_language(folder: Path, language: Language, version: int) -> _InLanguage:
     file = f"emails.{language.value}.yaml"
     try:
-        edition = _Edition.model_validate(read_table(folder / file))
+        found = _InLanguage.model_validate(read_table(folder / file))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         # pydantic puts "Value error, " before what our own checks say.
         said = first["msg"].removeprefix("Value error, ")
         raise DataFileError(f"{file}: {where}: {said}") from error
-    if (edition.version, edition.language) != (version, language.value):
+    if (found.version, found.language) != (version, language.value):
         raise DataFileError(f"{file}: is not version {version} in {language.value!r}")
-    return edition
+    return found
 
 
 def _shown_blocks(email: Email, values: Mapping[str, str], links: EmailLinks) -> Iterable[_Shown]:

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from service.domain.files import DataFileError, protocol_folder, read_table
+from service.domain.protocol.editions import base_of
 from service.domain.slots import fill, slots_in
 from service.domain.values import Language
 from service.domain.wording import UnknownText
@@ -31,7 +32,8 @@ class PageWords:
 @cache
 def load_page_words(version: int) -> PageWords:
     """Return the pages' words of one version of the protocol; raises `DataFileError`."""
-    return read_page_words(protocol_folder(version), version)
+    base = base_of(version)
+    return read_page_words(protocol_folder(base), base)
 
 
 def read_page_words(folder: Path, version: int) -> PageWords:

@@ -246,6 +246,21 @@ class PlannedMessage:
 
 
 @dataclass(frozen=True)
+class PainRules:
+    """From which pain score on a person must call (`clinical-protocol` C4, R26).
+
+    `severe_from`: a score from which pain is severe. `worse_by`: how many points more than before
+    count as worse; 1 is within noise.
+    """
+
+    severe_from: int = 7
+    worse_by: int = 2
+
+
+USUAL_PAIN_RULES = PainRules()
+
+
+@dataclass(frozen=True)
 class StaffTask:
     """Something a person must do that no message can: becomes a flag.
 

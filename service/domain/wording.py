@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from service.domain import gsm7
 from service.domain.files import DataFileError, protocol_folder, read_table
+from service.domain.protocol.editions import Changes, edition_of
 from service.domain.slots import (
     CLINIC_SLOTS,
     LONGEST,
@@ -80,7 +81,10 @@ class Texts:
 
 @cache
 def load_texts(version: int) -> Texts:
-    """Return the texts of one version of the protocol; raises `DataFileError`."""
+    """Return the texts of one version; raises `DataFileError` and `UnknownEdition`."""
+    edition = edition_of(version)
+    if edition is not None:
+        return changed_texts(load_texts(edition.base), edition.changes, version)
     return read_texts(protocol_folder(version), version)
 
 
@@ -94,6 +98,19 @@ def read_texts(folder: Path, version: int) -> Texts:
             raise DataFileError(f"{name}: is not version {version} in {language.value!r}")
         by_language[language] = dict(_checked_rows(table, language, name))
     _refuse_differences(by_language)
+    return _ready(by_language, version)
+
+
+def changed_texts(base: Texts, changes: Changes, version: int) -> Texts:
+    """Return the texts with an edition's own wordings, which `check_wording` has found good."""
+    by_language = {
+        language: {**texts, **changes.texts.get(language, {})}
+        for language, texts in base.by_language.items()
+    }
+    return _ready(by_language, version)
+
+
+def _ready(by_language: Mapping[Language, Mapping[str, str]], version: int) -> Texts:
     patterns = {
         language: {key: _pattern_of(text) for key, text in texts.items()}
         for language, texts in by_language.items()

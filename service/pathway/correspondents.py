@@ -9,8 +9,16 @@ from datetime import datetime, timedelta
 from sqlalchemy import bindparam, func, literal_column, or_, select
 from sqlalchemy.orm import Session
 
+from service.domain.protocol import load_protocol
 from service.domain.triage.readings import Circumstances
-from service.domain.values import HealthFlag, Language, MessageKind, MessageState
+from service.domain.values import (
+    USUAL_PAIN_RULES,
+    HealthFlag,
+    Language,
+    MessageKind,
+    MessageState,
+    PainRules,
+)
 from service.store.base import one_of, spelled
 from service.store.messages import Message
 from service.store.patients import Address, Patient, patients_at
@@ -201,7 +209,13 @@ def circumstances(
         regions=regions,
         has_media=has_media,
         clarified_before=who.clarified,
+        pain_rules=_pain_rules(session),
     )
+
+
+def _pain_rules(session: TreatmentSession | None) -> PainRules:
+    """Return the rules for pain scores of the protocol that a session is on."""
+    return load_protocol(session.protocol_version).pain.rules() if session else USUAL_PAIN_RULES
 
 
 def _sent_checkins(db: Session, patients: list[Patient]) -> list[Message]:

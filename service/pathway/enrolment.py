@@ -99,7 +99,7 @@ def enrol(
     patient = _patient(db, clinic, new.patient, addresses, now)
     consent = _consent(db, patient, new.patient.consents, by, now)
     _supersede_older(db, patient, now, by)
-    session = _session(db, patient, new, by, now)
+    session = _session(db, clinic, patient, new, by, now)
     plan = plan_messages(
         session.facts(),
         facts_of(patient, consent),
@@ -220,7 +220,7 @@ def _consent(db: Session, patient: Patient, given: Consents, by: str, now: datet
 
 
 def _session(
-    db: Session, patient: Patient, new: NewSession, by: str, now: datetime
+    db: Session, clinic: Clinic, patient: Patient, new: NewSession, by: str, now: datetime
 ) -> TreatmentSession:
     session = TreatmentSession(
         id=new_id(),
@@ -234,7 +234,7 @@ def _session(
         trigger_points=new.trigger_points,
         plan=new.plan,
         move_plan=new.move_plan,
-        protocol_version=CURRENT_VERSION,
+        protocol_version=clinic.protocol_version or CURRENT_VERSION,
         state=SessionState.ACTIVE,
         created_by=by,
         created_at=now,

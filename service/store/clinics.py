@@ -44,6 +44,8 @@ class Clinic(HasId, Base):
     """Until then the sender's allowance is spent (a leaky bucket that any worker may draw from)."""
     sending_stopped_at: Mapped[datetime | None]
     sending_stopped_because: Mapped[str | None]
+    protocol_version: Mapped[int | None]
+    """The clinic's own edition, for new sessions; None: the protocol as its files have it."""
     created_at: Mapped[datetime]
 
     def facts(self) -> ClinicFacts:

@@ -9,10 +9,11 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from service.domain.files import DataFileError, protocol_folder, read_table
+from service.domain.protocol.editions import changed_protocol, edition_of
 from service.domain.protocol.model import Protocol
 
 CURRENT_VERSION = 1
-"""The version that new sessions are put on."""
+"""The newest version in files: new sessions are put on it, or on their clinic's edition of it."""
 
 _SCHEDULE = "schedule.yaml"
 _REGIONS = "regions.yaml"
@@ -24,7 +25,10 @@ class ProtocolError(DataFileError):
 
 @cache
 def load_protocol(version: int) -> Protocol:
-    """Return the protocol of that version; raises `DataFileError`."""
+    """Return the protocol of that version; raises `DataFileError` and `UnknownEdition`."""
+    edition = edition_of(version)
+    if edition is not None:
+        return changed_protocol(load_protocol(edition.base), edition.changes, version)
     folder = protocol_folder(version)
     if not folder.is_dir():
         raise ProtocolError(f"there is no version {version} of the protocol")

@@ -2,51 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from datetime import time, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Self
+from typing import Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from service.domain.values import HealthFlag, Language, MessageKind
-from service.domain.windows import Window
-
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-
-
-def _read_duration(written: object) -> timedelta:
-    match = re.fullmatch(r"(\d+)([mhd])", str(written))
-    if not match:
-        raise ValueError(f"{written!r} is not a duration like 30m, 48h or 7d")
-    number, unit = match.groups()
-    return timedelta(**{_UNITS[unit]: int(number)})
-
-
-def _read_time(written: object) -> time:
-    # Left unquoted, YAML reads 17:00 as the number 1020.
-    match = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)", str(written))
-    if not match:
-        raise ValueError(f'{written!r} is not a quoted clock time like "09:30"')
-    return time(int(match[1]), int(match[2]))
-
-
-def _read_window(written: object) -> Window:
-    match = re.fullmatch(r"(\S+)-(\S+?)(?:, Sundays from (\S+))?", str(written))
-    if not match:
-        raise ValueError(f"{written!r} is not a window like 09:00-20:00, Sundays from 12:00")
-    opens, closes, sunday_opens = match.groups()
-    return Window(
-        opens=_read_time(opens),
-        closes=_read_time(closes),
-        sunday_opens=_read_time(sunday_opens) if sunday_opens else None,
-    )
-
-
-Duration = Annotated[timedelta, BeforeValidator(_read_duration)]
-ClockTime = Annotated[time, BeforeValidator(_read_time)]
-ReadWindow = Annotated[Window, BeforeValidator(_read_window)]
+from service.domain.protocol.written import (
+    ClockTime,
+    Duration,
+    ReadWindow,
+    Span,
+    read_duration,
+    read_time,
+)
+from service.domain.values import HealthFlag, Language, MessageKind, PainRules
 
 
 class _Row(BaseModel):
@@ -70,6 +41,8 @@ class PlannedWhen(StrEnum):
     WITH_SESSION = "with_session"
     WHEN_BOOKED = "when_booked"
     ON_ANSWER = "on_answer"
+    NEVER = "never"
+    """A clinic's edition leaves it out."""
 
 
 class Slide(StrEnum):
@@ -149,6 +122,29 @@ class Due(_Row):
             raise ValueError("following and at_least go with next_day_at only")
         return self
 
+    @property
+    def written(self) -> str:
+        """The due of a tip as the data file writes it: `3h` or `09:30`."""
+        if self.next_day_at is not None:
+            return f"{self.next_day_at:%H:%M}"
+        hours, rest = divmod((self.after or timedelta()) // timedelta(minutes=1), 60)
+        return f"{hours * 60 + rest}m" if rest else f"{hours}h"
+
+    @property
+    def moment(self) -> timedelta:
+        """What two dues of one kind are compared by: the time after the session, or of the day."""
+        if self.next_day_at is not None:
+            return timedelta(hours=self.next_day_at.hour, minutes=self.next_day_at.minute)
+        return self.after or timedelta()
+
+    def moved_to(self, written: str) -> Due:
+        """Return the same due at another time; raises `ValueError` unless it is written alike."""
+        if self.next_day_at is not None:
+            return self.model_copy(update={"next_day_at": read_time(written)})
+        if self.after is not None:
+            return self.model_copy(update={"after": read_duration(written)})
+        raise ValueError("is not due at a time that could be another")
+
 
 class UsefulUntil(_Row):
     """When a step's message is too late; exactly one of the four ways to say it."""
@@ -195,6 +191,14 @@ class ClosedDays(_Row):
     skips: tuple[str, ...] = ()
 
 
+class MayChange(_Row):
+    """What a clinic's edition may change of a step: when it is due, and whether it is sent."""
+
+    earliest: str
+    latest: str
+    """Both written as the step's own due: hours after the session (`3h`), or a clock time."""
+
+
 class Step(_Row):
     """One row of the schedule; the data file explains each field."""
 
@@ -215,6 +219,18 @@ class Step(_Row):
     if_missed: str | None = None
     closed_days: ClosedDays | None = None
     outside_limits: bool = False
+    clinic_may: MayChange | None = None
+
+    @model_validator(mode="after")
+    def _moves_within_bounds(self) -> Self:
+        if self.clinic_may is not None:
+            if self.kind is not MessageKind.TIP:
+                raise ValueError("clinic_may: a clinic may change tips only")
+            bounds = self.clinic_may.earliest, self.clinic_may.latest
+            earliest, latest = (self.due.moved_to(written) for written in bounds)
+            if not earliest.moment <= self.due.moment <= latest.moment:
+                raise ValueError("clinic_may: its own due must lie between earliest and latest")
+        return self
 
     @property
     def is_nudge(self) -> bool:
@@ -273,10 +289,32 @@ class NoReplyTask(_Row):
     wait: Duration
 
 
+class PainLimits(_Row):
+    """When a pain score asks for a call, and between which values a clinic may set that."""
+
+    severe_from: int
+    worse_by: int
+    clinic_may: dict[str, Span]
+
+    @model_validator(mode="after")
+    def _lie_within(self) -> Self:
+        if self.clinic_may.keys() != {"severe_from", "worse_by"}:
+            raise ValueError("clinic_may: needs severe_from and worse_by")
+        for name, (least, most) in self.clinic_may.items():
+            if not least <= getattr(self, name) <= most:
+                raise ValueError(f"{name}: must be from {least} to {most}")
+        return self
+
+    def rules(self) -> PainRules:
+        """Return what triage goes by."""
+        return PainRules(self.severe_from, self.worse_by)
+
+
 class Protocol(_Row):
-    """One approved version of the schedule."""
+    """One approved version of the schedule, or a clinic's edition of it."""
 
     version: int
+    pain: PainLimits
     limits: Limits
     heat_ice: HeatIceRule
     no_reply_task: NoReplyTask

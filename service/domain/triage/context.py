@@ -89,6 +89,7 @@ def _as_score(score: int, circumstances: Circumstances) -> tuple[Level, str | No
         circumstances.hours_since_session,
         circumstances.baseline,
         circumstances.previous,
+        rules=circumstances.pain_rules,
     )
     if not raised:
         return Level.OK, AS_BEFORE

@@ -136,6 +136,7 @@ def _score_findings(
             circumstances.baseline,
             circumstances.previous,
             bare=_wordless(scene),
+            rules=circumstances.pain_rules,
         )
     else:
         return ()

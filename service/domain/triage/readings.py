@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from service.domain.values import Language, Level
+from service.domain.values import USUAL_PAIN_RULES, Language, Level, PainRules
 
 
 class Answer(StrEnum):
@@ -61,6 +61,8 @@ class Circumstances:
     has_media: bool = False
     clarified_before: bool = False
     """An unclear reply was already asked about once."""
+    pain_rules: PainRules = USUAL_PAIN_RULES
+    """Those of the protocol that the session was put on."""
 
 
 @dataclass(frozen=True)

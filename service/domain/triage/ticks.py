@@ -98,6 +98,7 @@ def _of_score(answer: PageAnswer, circumstances: Circumstances) -> Iterable[Find
         circumstances.baseline,
         circumstances.previous,
         bare=not answer.words.strip(),
+        rules=circumstances.pain_rules,
     )
     for category, level in raised:
         yield Finding(category, level, "pain score", 0, len(f"{answer.score}/10"))
