@@ -17,7 +17,6 @@ from service.domain.values import (
     Language,
     MessageKind,
     MessageState,
-    PainRules,
 )
 from service.store.base import one_of, spelled
 from service.store.messages import Message
@@ -188,34 +187,43 @@ def circumstances(
     chest_adjacent: Callable[[Sequence[str]], bool],
 ) -> Circumstances:
     """Return what triage must know around the reply."""
-    session, patient = who.session, who.patient
-    health = frozenset((patient.health_flags or ()) if patient else ())
-    regions = tuple(session.regions) if session else ()
-    return Circumstances(
+    known = treated_so(who.session, who.patient, received_at, chest_adjacent)
+    return replace(
+        known,
         language=who.language if who.known else None,
-        hours_since_session=(
-            (received_at - session.ended_at).total_seconds() / 3600 if session else None
-        ),
-        baseline=session.baseline_pain if session else None,
-        previous=last_score(db, session.id) if session else None,
+        previous=last_score(db, who.session.id) if who.session else None,
         # "Send one number" asks the check-in's question again.
         checkin_open=who.checkin_open or who.last_question == "clarify",
         signs_open=who.last_question in ("signs", "clarify_signs"),
         safety_check_open=who.last_question == "safety_check",
+        has_media=has_media,
+        clarified_before=who.clarified,
+    )
+
+
+def treated_so(
+    session: TreatmentSession | None,
+    patient: Patient | None,
+    received_at: datetime,
+    chest_adjacent: Callable[[Sequence[str]], bool],
+) -> Circumstances:
+    """Return what session and patient say around a reply, before anything that was asked."""
+    health = frozenset((patient.health_flags or ()) if patient else ())
+    regions = tuple(session.regions) if session else ()
+    return Circumstances(
+        hours_since_session=(
+            (received_at - session.ended_at).total_seconds() / 3600 if session else None
+        ),
+        baseline=session.baseline_pain if session else None,
         guardian=bool(patient and patient.guardian),
         blood_thinner=HealthFlag.BLOOD_THINNER in health,
         pregnant=HealthFlag.PREGNANT in health,
         chest_adjacent=chest_adjacent(regions),
         regions=regions,
-        has_media=has_media,
-        clarified_before=who.clarified,
-        pain_rules=_pain_rules(session),
+        pain_rules=(
+            load_protocol(session.protocol_version).pain.rules() if session else USUAL_PAIN_RULES
+        ),
     )
-
-
-def _pain_rules(session: TreatmentSession | None) -> PainRules:
-    """Return the rules for pain scores of the protocol that a session is on."""
-    return load_protocol(session.protocol_version).pain.rules() if session else USUAL_PAIN_RULES
 
 
 def _sent_checkins(db: Session, patients: list[Patient]) -> list[Message]:

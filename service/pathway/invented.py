@@ -7,7 +7,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from service.domain.planning import plan_messages
-from service.domain.protocol import CURRENT_VERSION, load_protocol
+from service.domain.protocol import load_protocol
 from service.domain.slots import MissingSlot
 from service.domain.values import (
     Channel,
@@ -74,8 +74,11 @@ class _Worded:
     slots: dict[str, str] = field(default_factory=dict)
 
 
-def try_on(clinic: Clinic, invented: Invented, now: datetime) -> InventedPlan:
-    """Plan it as enrolling would; nothing is stored. Raises `KeyError` for an unknown region."""
+def try_on(clinic: Clinic, invented: Invented, version: int, now: datetime) -> InventedPlan:
+    """Plan it as enrolling on a version would; nothing is stored.
+
+    Raises `KeyError` for an unknown region.
+    """
     by_text = invented.channel is Channel.SMS
     session = SessionFacts(
         ended_at=invented.ended_at,
@@ -97,12 +100,14 @@ def try_on(clinic: Clinic, invented: Invented, now: datetime) -> InventedPlan:
         session,
         patient,
         clinic.facts(),
-        load_protocol(CURRENT_VERSION),
+        load_protocol(version),
         saved_at=now,
         welcomed=not invented.first_session,
     )
     zone = zone_named(clinic.time_zone)
-    lines = tuple(_line(message, invented.language, clinic, zone) for message in plan.messages)
+    lines = tuple(
+        _line(message, invented.language, version, clinic, zone) for message in plan.messages
+    )
     return InventedPlan(
         lines,
         tuple(task.reason for task in plan.tasks),
@@ -111,10 +116,10 @@ def try_on(clinic: Clinic, invented: Invented, now: datetime) -> InventedPlan:
 
 
 def _line(
-    message: PlannedMessage, language: Language, clinic: Clinic, zone: ZoneInfo
+    message: PlannedMessage, language: Language, version: int, clinic: Clinic, zone: ZoneInfo
 ) -> InventedLine:
     ahead = message.state is MessageState.PLANNED
-    worded = _Worded(message.wording, language, CURRENT_VERSION, message.slots)
+    worded = _Worded(message.wording, language, version, message.slots)
     words, took = _words(worded, message.channel, clinic, zone)
     return InventedLine(
         message.key,

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 
 from service.domain.gsm7 import OutsideAlphabet, fold_for_sms, segments, septets
 from service.domain.protocol import CURRENT_VERSION, load_protocol
-from service.domain.protocol.model import Step
+from service.domain.protocol.model import PlannedWhen, Step
 from service.domain.schedule_words import due_in_words, hours_in_words, use_in_words
 from service.domain.slots import LONGEST, fill, slots_in
 from service.domain.values import Language
 from service.domain.wording import check_wording, load_texts
+from service.pathway.drafting import version_in_use
 from service.store.clinics import Clinic
+
+LONGEST_TRIED = 1_000
+"""Characters of a wording that is looked at; two segments hold far fewer."""
 
 _GROUPS = (
     ("Answers to replies", "routine"),
@@ -43,7 +47,6 @@ class StepShown:
 class ScheduleShown:
     """The schedule and its limits."""
 
-    version: int
     steps: tuple[StepShown, ...]
     texts_a_day: tuple[int, ...]
     regions: tuple[str, ...]
@@ -73,12 +76,13 @@ class Tried:
     problems: tuple[str, ...]
 
 
-def show_schedule() -> ScheduleShown:
-    """Return the schedule that new sessions get."""
-    protocol = load_protocol(CURRENT_VERSION)
+def show_schedule(version: int) -> ScheduleShown:
+    """Return the schedule of a version: the steps that it sends."""
+    protocol = load_protocol(version)
     return ScheduleShown(
-        version=protocol.version,
-        steps=tuple(_step(step) for step in protocol.steps),
+        steps=tuple(
+            _step(step) for step in protocol.steps if step.planned is not PlannedWhen.NEVER
+        ),
         texts_a_day=protocol.limits.texts_a_day,
         regions=tuple(protocol.regions),
     )
@@ -86,7 +90,7 @@ def show_schedule() -> ScheduleShown:
 
 def show_wordings(clinic: Clinic) -> dict[str, list[tuple[WordingShown, ...]]]:
     """Return every text in each language, by what it is for, in the order of the protocol."""
-    texts = load_texts(CURRENT_VERSION)
+    texts = load_texts(version_in_use(clinic))
     begins = {key: title for title, key in _GROUPS}
     title, found = "What the schedule sends", dict[str, list[tuple[WordingShown, ...]]]()
     for key in texts.by_language[Language.EN]:
@@ -96,14 +100,14 @@ def show_wordings(clinic: Clinic) -> dict[str, list[tuple[WordingShown, ...]]]:
 
 
 def show_wording(clinic: Clinic, key: str) -> tuple[WordingShown, ...]:
-    """Return one text in each language; raises `UnknownText`."""
-    texts = load_texts(CURRENT_VERSION)
+    """Return one text in each language, as new sessions get it; raises `UnknownText`."""
+    texts = load_texts(version_in_use(clinic))
     return tuple(_wording(clinic, key, language, texts.get(key, language)) for language in Language)
 
 
-def wording_to_change(key: str, language: Language) -> str:
-    """Return a text with its `{slots}`; raises `UnknownText`."""
-    return load_texts(CURRENT_VERSION).get(key, language)
+def wording_to_change(version: int, key: str, language: Language) -> str:
+    """Return a text of a version with its `{slots}`; raises `UnknownText`."""
+    return load_texts(version).get(key, language)
 
 
 def try_wording(clinic: Clinic, key: str, language: Language, text: str) -> Tried:

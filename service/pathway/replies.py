@@ -302,7 +302,7 @@ def _note(reply: Reply, reading: Reading) -> None:
     ]
 
 
-def _asks_first(reading: Reading) -> bool:
+def asks_first(reading: Reading) -> bool:
     """Does an unclear reply get a question back before it becomes a person's (C2 `unclear`)?"""
     return reading.level is Level.ROUTINE and reading.answer in _CLARIFIES
 
@@ -318,7 +318,7 @@ def _needs_a_person(reading: Reading, who: Correspondent) -> bool:
     if reading.level is Level.OK:
         return False
     known_only = not {"photo", "opt_out_doubtful"} & set(reading.categories)
-    return not (_asks_first(reading) and who.patient is not None and known_only)
+    return not (asks_first(reading) and who.patient is not None and known_only)
 
 
 def _follow_wishes(db: Session, address: Address, reading: Reading, incoming: Incoming) -> bool:

@@ -8,10 +8,11 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from service.domain.deadlines import Audience
-from service.domain.protocol import CURRENT_VERSION, load_protocol
 from service.domain.values import Role
 from service.domain.windows import local_day, zone_named
 from service.pathway.clinic_settings import open_words
+from service.pathway.draft_reading import name_in_use
+from service.pathway.drafting import stand_of
 from service.pathway.escalation import audience_of
 from service.pathway.on_call import chain_lacks
 from service.store.clinics import Clinic, api_keys_of, staff_of
@@ -36,7 +37,7 @@ def overview(db: Session, clinic: Clinic, now: datetime) -> list[Part]:
         _on_call(db, clinic),
         _keys(db, clinic),
         _sending(clinic),
-        _protocol(),
+        _protocol(db, clinic),
     ]
 
 
@@ -108,11 +109,16 @@ def _sending(clinic: Clinic) -> Part:
     )
 
 
-def _protocol() -> Part:
-    steps = len(load_protocol(CURRENT_VERSION).steps)
+def _protocol(db: Session, clinic: Clinic) -> Part:
+    stand = stand_of(db, clinic)
+    name = name_in_use(stand)
+    edition = f", edition {name.number} of this clinic" if name.number else ""
+    waits = " · a draft waits for approval" if stand.draft else ""
+    unsigned = "No clinician of this clinic has approved it yet." if not name.approved_by else None
     return Part(
         "/settings/protocol",
         "Protocol",
-        "The schedule, every wording in both languages, a preview on an invented patient",
-        f"Version {CURRENT_VERSION}: {steps} steps, English and Spanish",
+        "The schedule, every wording in both languages, a draft of your own and its dry run",
+        f"Version {name.base}{edition}, English and Spanish{waits}",
+        unsigned,
     )

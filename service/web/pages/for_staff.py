@@ -15,6 +15,7 @@ from service.web.pages import (
     on_call,
     people,
     protocol,
+    protocol_draft,
     resetting,
     sending,
     settings,
@@ -47,4 +48,5 @@ def staff_pages(*, live: bool = True) -> tuple[APIRouter, ...]:
         sending.router(),
         people.router(),
         protocol.router(),
+        protocol_draft.router(),
     )

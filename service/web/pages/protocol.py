@@ -11,18 +11,19 @@ from service.domain.protocol import CURRENT_VERSION, load_protocol
 from service.domain.values import Channel, HealthFlag, HeatIcePlan, Language, TriggerPoints
 from service.domain.windows import at_local_time, zone_named
 from service.domain.wording import UnknownText
+from service.pathway.draft_reading import name_in_use, version_to_change
+from service.pathway.drafting import stand_of
 from service.pathway.invented import Invented, try_on
 from service.pathway.protocol_reading import (
+    LONGEST_TRIED,
     show_schedule,
     show_wording,
     show_wordings,
     try_wording,
     wording_to_change,
 )
-from service.web.deps import Now
+from service.web.deps import Db, Now
 from service.web.pages.staff import Admin, draw_staff, staff_routes
-
-_LONGEST_TRIED = 1000
 
 
 def router() -> APIRouter:
@@ -32,6 +33,7 @@ def router() -> APIRouter:
     @routes.get("")
     def show(
         request: Request,
+        db: Db,
         now: Now,
         staff: Admin,
         ended: datetime | None = None,
@@ -43,9 +45,13 @@ def router() -> APIRouter:
         plan: HeatIcePlan = HeatIcePlan.EITHER,
         flag: Annotated[list[HealthFlag], Query(max_length=20)] = [],  # noqa: B006
         guardian: bool = False,
+        drafted: bool = False,
+        done: str = "",
     ) -> Response:
         if region not in load_protocol(CURRENT_VERSION).regions:
             raise HTTPException(404)
+        stand = stand_of(db, staff.clinic)
+        version = stand.draft.version if drafted and stand.draft else stand.version
         invented = Invented(
             ended_at=_moment(ended, staff.clinic.time_zone) or now,
             region=region,
@@ -61,10 +67,15 @@ def router() -> APIRouter:
             request,
             "settings_protocol",
             staff,
-            shown=show_schedule(),
+            shown=show_schedule(version),
+            stand=stand,
+            in_use=name_in_use(stand),
+            drafted=version != stand.version,
+            done=done,
+            zone=zone_named(staff.clinic.time_zone),
             invented=invented,
             ended=invented.ended_at.astimezone(zone_named(staff.clinic.time_zone)),
-            plan=try_on(staff.clinic, invented, invented.ended_at),
+            plan=try_on(staff.clinic, invented, version, invented.ended_at),
         )
 
     @routes.get("/texts")
@@ -73,9 +84,13 @@ def router() -> APIRouter:
 
     @routes.get("/texts/{key}")
     def wording(
-        request: Request, key: str, staff: Admin, language: Language = Language.EN
+        request: Request, db: Db, key: str, staff: Admin, language: Language = Language.EN
     ) -> Response:
-        return _drawn(request, staff, key, language, None)
+        try:
+            text = wording_to_change(version_to_change(db, staff.clinic), key, language)
+        except UnknownText:
+            raise HTTPException(404) from None
+        return _drawn(request, staff, key, language, text)
 
     @routes.post("/texts/{key}")
     def attempt(
@@ -83,19 +98,15 @@ def router() -> APIRouter:
         key: str,
         staff: Admin,
         language: Annotated[Language, Form()],
-        text: Annotated[str, Form(max_length=_LONGEST_TRIED)] = "",
+        text: Annotated[str, Form(max_length=LONGEST_TRIED)] = "",
     ) -> Response:
         return _drawn(request, staff, key, language, text)
 
     return routes
 
 
-def _drawn(
-    request: Request, staff: Admin, key: str, language: Language, text: str | None
-) -> Response:
+def _drawn(request: Request, staff: Admin, key: str, language: Language, text: str) -> Response:
     try:
-        if text is None:
-            text = wording_to_change(key, language)
         return draw_staff(
             request,
             "settings_wording",
