@@ -7,7 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import and_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from service.domain.values import CallOutcome
 from service.store.flags import Flag
@@ -49,11 +49,13 @@ def past_answers(db: Session, clinic_id: UUID, since: datetime, most: int) -> li
 
 def past_sessions(db: Session, clinic_id: UUID, since: datetime, most: int) -> list[PastSession]:
     """Return the newest sessions that ended since a moment, `most` at most."""
+    given = aliased(Consent)
     newest = (
-        select(Consent.id)
-        .where(Consent.patient_id == TreatmentSession.patient_id)
-        .order_by(Consent.recorded_at.desc(), Consent.id.desc())
+        select(given.id)
+        .where(given.patient_id == TreatmentSession.patient_id)
+        .order_by(given.recorded_at.desc(), given.id.desc())
         .limit(1)
+        .correlate(TreatmentSession)
         .scalar_subquery()
     )
     asked = (

@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from service.domain.planning import plan_messages
-from service.domain.protocol import load_protocol
+from service.domain.protocol import Protocol, load_protocol
 from service.domain.values import (
     Channel,
     ClinicFacts,
@@ -72,6 +72,7 @@ def a_plan(
     clinic: ClinicFacts = CLINIC,
     saved_after: timedelta = timedelta(minutes=5),
     welcomed: bool = True,
+    protocol: Protocol = PROTOCOL,
 ) -> Plan:
     """The plan of a session saved soon after its end, of a patient who was here before."""
     session = session or a_session()
@@ -79,7 +80,7 @@ def a_plan(
         session,
         patient or a_patient(),
         clinic,
-        PROTOCOL,
+        protocol,
         saved_at=session.ended_at + saved_after,
         welcomed=welcomed,
     )

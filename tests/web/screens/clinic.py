@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.app import reply_rules
+from service.domain.protocol.editions import Changes, version_of
 from service.domain.values import (
     CallOutcome,
     Channel,
@@ -33,6 +34,7 @@ from service.pathway.invitations import invite
 from service.pathway.replies import Incoming, receive
 from service.pathway.silence import raise_silences
 from service.store.clinics import Clinic
+from service.store.editions import Edition
 from service.store.engine import Sessions
 from service.store.flags import Flag
 from service.store.messages import Message
@@ -55,7 +57,7 @@ _VISITS: tuple[tuple[str, float, str, int, int, str], ...] = (
     ("Hank", 8.0, "upper_trap", 0, 6, "4"),
     ("Mei", 7.9, "low_back", 0, 3, "1 all good"),
     ("Tess", 7.2, "upper_trap", 1, 8, "5, can I go running?"),
-    ("Leo", 7.1, "calf_foot", 0, 5, "2"),
+    ("Leo", 7.1, "calf_foot", 0, 5, "7"),
     ("Nora", 7.0, "low_back", 1, 6, "3"),
     ("Ivan", 6.2, "upper_trap", 0, 4, "2"),
     ("Beth", 6.1, "low_back", 0, 5, "4"),
@@ -116,6 +118,7 @@ def a_lively_clinic(sessions: Sessions) -> Tuesday:
             _live_through(db, clinic, _phone(number), *visit)
         write(db, clinic, "+12025550199", "its me, my arm is still sore", NOON - HOUR)
         _undeliverable(db)
+        _draft(db, clinic)
         record_beat(db, uuid4(), "worker", NOON)
     raise_silences(sessions, NOON)
     with sessions.begin() as db:
@@ -214,6 +217,30 @@ def _send(db: Session, session_id: UUID, until: datetime) -> None:
         message.delivered_at = message.send_at + timedelta(seconds=4)
         message.segments = 1 + (message.kind is MessageKind.CHECKIN)
     db.flush()
+
+
+def _draft(db: Session, clinic: Clinic) -> None:
+    """The admin tries what fewer calls and a later tip would mean."""
+    changes = Changes(
+        due={"move_am": "10:30"},
+        left_out=("tip_72h",),
+        pain={"severe_from": 8, "worse_by": 3},
+        texts={
+            Language.EN: {
+                "hydrate": "{clinic}: Sip water when you are thirsty today. Reply STOP to opt out."
+            }
+        },
+    )
+    draft = Edition(
+        clinic_id=clinic.id,
+        number=1,
+        base=1,
+        changes=changes.model_dump(mode="json"),
+        drafted_by="Alex Rivera",
+        changed_at=NOON - HOUR,
+    )
+    draft.version = version_of(draft.content())
+    db.add(draft)
 
 
 def _undeliverable(db: Session) -> None:

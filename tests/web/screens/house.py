@@ -10,7 +10,9 @@ from typing import Any
 from playwright.sync_api import Browser
 
 from service.app import reply_rules
+from service.domain.protocol.editions import read_editions_with
 from service.pathway.links import Links
+from service.store.editions import editions_in
 from service.store.engine import open_engine, open_sessions
 from service.store.secrets import Vault
 from service.web.deps import WebParts
@@ -57,6 +59,8 @@ class House:
             "api-keys": "/settings/api-keys",
             "sending": "/settings/sending",
             "protocol": "/settings/protocol",
+            "draft": "/settings/protocol/draft",
+            "dry-run": "/settings/protocol/draft/dry-run",
             "wordings": "/settings/protocol/texts",
             "wording": "/settings/protocol/texts/hydrate",
             "standing": "/how-are-we-doing",
@@ -98,6 +102,7 @@ class House:
 def open_house(database_url: str, *, live: bool = False) -> Iterator[House]:
     """Fill the migrated, empty database and serve every page on it, at `NOON`."""
     engine = open_engine(database_url, Vault([SECRET]))
+    read_editions_with(editions_in(engine))
     sessions, rules = open_sessions(engine), reply_rules()
     tuesday = a_lively_clinic(sessions)
     links = Links("", [SECRET])

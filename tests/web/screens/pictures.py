@@ -90,6 +90,8 @@ SCREENS = (
     Screen("api-keys", "api-keys", "API keys"),
     Screen("sending", "sending", "What texts and emails go out by, with a test"),
     Screen("protocol", "protocol", "The protocol: which message when"),
+    Screen("draft", "draft", "A draft of the clinic's own: tips, scores, wordings"),
+    Screen("dry-run", "dry-run", "What the draft would have meant, and its approval"),
     Screen("wording", "wording", "A text in both languages, with its length"),
     Screen("account", "account", "One's own account"),
     Screen("sign-in", "sign-in", "Signing in"),
