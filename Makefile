@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Trust what the machine trusts, also behind a company's proxy.
 export UV_SYSTEM_CERTS := 1
 
-.PHONY: run test faults check screenshots clean
+.PHONY: run test faults check screenshots lighthouse clean
 
 run: .venv/ready-run
 	@$(BIN)/aftercare serve
@@ -20,6 +20,10 @@ test: .venv/ready-test
 # Takes the pictures in docs/ anew, with Chromium.
 screenshots: .venv/ready-test
 	@$(BIN)/python -m tests.web.screens.pictures
+
+# Measures the screens with Lighthouse, which must be on the path, and Chromium.
+lighthouse: .venv/ready-test
+	@$(BIN)/python -m tests.web.screens.lighthouse 2>/dev/null
 
 # Faults against real processes, N of each on each database: `make faults N=3000 SEED=7`.
 N := 200

@@ -10,8 +10,8 @@ from service.web.api import flags, patients, sessions
 from service.web.deps import WebParts
 from service.web.errors import add_error_answers, described
 from service.web.headers import SecurityHeaders
-from service.web.pages.drawing import files as static_files
 from service.web.pages.errors import add_error_pages
+from service.web.pages.static_files import router as static_files
 from service.web.requests import NamedRequests
 
 _LARGEST_BODY = 1024 * 1024

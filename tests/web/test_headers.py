@@ -52,3 +52,19 @@ def test_only_https_asks_browsers_to_stay_with_it(engine, sessions):
 @pytest.mark.parametrize("name", ["site.py", "..%2Fpages%2Flayout.html", "layout.html"])
 def test_only_the_pages_own_files_are_served(site, name):
     assert site.get(f"/static/{name}").status_code == 404
+
+
+def test_files_are_sent_zipped_and_pages_are_not(site):
+    asked = {"Accept-Encoding": "gzip"}
+
+    file = site.get("/static/aftercare.css", headers=asked)
+
+    assert file.headers["Content-Encoding"] == "gzip"
+    assert file.text == site.get("/static/aftercare.css", headers={"Accept-Encoding": ""}).text
+    # A page that holds a form's token and what somebody typed must not tell by its length.
+    assert "Content-Encoding" not in site.get("/c/none", headers=asked).headers
+
+
+def test_search_engines_are_kept_away(site):
+    assert site.get("/robots.txt").text == "User-agent: *\nDisallow: /\n"
+    assert 'content="noindex"' in site.get("/c/none").text

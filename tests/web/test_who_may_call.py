@@ -40,7 +40,14 @@ CALLS: dict[tuple[str, str], Any] = {
 }
 """Each call that needs a key, with a body that it takes."""
 
-WITHOUT_A_KEY = {"/healthz", "/readyz", "/metrics", "/api/v1/openapi.json", "/static/{name}"}
+WITHOUT_A_KEY = {
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/robots.txt",
+    "/api/v1/openapi.json",
+    "/static/{name}",
+}
 """They tell nothing of any clinic's patients."""
 
 BY_SIGNATURE = {

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from functools import cache, partial
 from typing import Any
 
-from fastapi import APIRouter, HTTPException, Request, Response
-from fastapi.responses import FileResponse, HTMLResponse
+from fastapi import Request
+from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
@@ -17,21 +16,7 @@ from service.domain.page_words import load_page_words
 from service.domain.protocol import CURRENT_VERSION
 from service.domain.values import Language
 from service.pathway.page_answers import Shown
-
-_FILES = {
-    "aftercare.css": "text/css",
-    "staff.css": "text/css",
-    "therapist.css": "text/css",
-    "card.js": "text/javascript",
-    "calls.css": "text/css",
-    "insights.css": "text/css",
-    "waiting.css": "text/css",
-    "import.css": "text/css",
-    "settings.css": "text/css",
-    "settings.js": "text/javascript",
-    "live.js": "text/javascript",
-    "mark.svg": "image/svg+xml",
-}
+from service.web.pages.static_files import address_of
 
 
 def draw(name: str, shown: Shown, *, status: int = 200, **values: Any) -> HTMLResponse:
@@ -52,22 +37,6 @@ def preferred_language(request: Request) -> Language:
     asked = request.headers.get("Accept-Language", "").lower()
     found = re.findall(r"\b(en|es)\b", asked)
     return Language(found[0]) if found else Language.EN
-
-
-def files() -> APIRouter:
-    """Return the route of what pages are drawn with: the project's own files, and no others."""
-    routes = APIRouter(prefix="/static", include_in_schema=False)
-
-    @routes.get("/{name}")
-    def file(name: str) -> Response:
-        if name not in _FILES:
-            raise HTTPException(404)
-        # The address changes with the file, so that a browser may keep it.
-        kept = {"Cache-Control": "public, max-age=31536000, immutable"}
-        path = templates_folder() / "static" / name
-        return FileResponse(path, media_type=_FILES[name], headers=kept)
-
-    return routes
 
 
 def _drawn(
@@ -92,15 +61,6 @@ def _form_field(token: str) -> Markup:
     return Markup('<input type="hidden" name="form_token" value="{}">').format(token)
 
 
-def _versioned(name: str) -> str:
-    return f"/static/{name}?v={_digest(name)}"
-
-
-@cache
-def _digest(name: str) -> str:
-    return hashlib.sha256((templates_folder() / "static" / name).read_bytes()).hexdigest()[:12]
-
-
 @cache
 def templates() -> Environment:
     """Return what every page is drawn with: escaped, and an undefined name is an error."""
@@ -112,7 +72,7 @@ def templates() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.globals["static"] = _versioned
+    environment.globals["static"] = address_of
     environment.filters["dialled"] = partial(re.sub, r"[^0-9+]", "")
     environment.filters["form_field"] = _form_field
     environment.filters["in_fours"] = lambda key: " ".join(re.findall(".{1,4}", key))
