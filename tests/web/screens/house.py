@@ -33,6 +33,7 @@ class House:
     """Where it is served, and what its pages are about."""
 
     address: str
+    database_url: str
     tuesday: Tuesday
     links: Links
 
@@ -115,6 +116,6 @@ def open_house(database_url: str, *, live: bool = False) -> Iterator[House]:
     )
     try:
         with served(site) as address:
-            yield House(address, tuesday, links)
+            yield House(address, database_url, tuesday, links)
     finally:
         engine.dispose()

@@ -57,7 +57,7 @@ def _cookies(house: House) -> str:
 
 def _look(lighthouse: str, url: str, headers: Path) -> dict[str, Any]:
     """Look as a phone with a slow processor on slow 4G, which is what Lighthouse pretends."""
-    found = subprocess.run(  # noqa: S603
+    found = subprocess.run(
         [
             lighthouse,
             url,
