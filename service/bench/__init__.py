@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -96,6 +97,28 @@ def calls_command(
     from service.bench.calls import run
 
     _print(run(flags=flags, sessions=sessions, database_url=database_url))
+
+
+@bench_app.command("soak")
+def soak_command(
+    minutes: Annotated[float, typer.Option(min=0.1)] = 60.0,
+    sends: Annotated[float, typer.Option(min=0.1, help="Texts due a second.")] = 50.0,
+    replies: Annotated[float, typer.Option(min=0.1, help="Replies a second.")] = 20.0,
+    planned: Annotated[int, typer.Option(min=0, help="Texts planned for later.")] = 100_000,
+    patients: Annotated[int, typer.Option(min=1, help="Who answer, in turn.")] = 4_000,
+    every: Annotated[float, typer.Option(min=1, help="Seconds between samples.")] = 15.0,
+    picture: Annotated[Path | None, typer.Option(help="An SVG to draw the run in.")] = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Send and answer at a large group's rate for an hour: lateness, memory, files."""
+    from service.bench.soak import Load, run
+    from service.bench.soak_picture import drawn
+
+    load = Load(minutes, sends, replies, planned, patients, every)
+    figures = run(load, database_url=database_url)
+    if picture is not None:
+        picture.write_text(drawn(figures["samples"]))
+    _print(figures)
 
 
 def _print(figures: dict[str, object]) -> None:

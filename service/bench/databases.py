@@ -81,8 +81,12 @@ def owe(
     messages: int,
     send_at: Callable[[int], datetime],
     useful_for: timedelta = timedelta(hours=8),
+    first: int = 0,
 ) -> None:
-    """Plan one tip each for so many patients, the one with number N at `send_at(N)`."""
+    """Plan one tip each for so many patients, the one with number N at `send_at(N)`.
+
+    `first` is the number of the first of them.
+    """
     with database.sessions.begin() as db:
         now = system_now()
         addresses = [
@@ -94,14 +98,14 @@ def owe(
                 "value": phone(number),
                 "created_at": now,
             }
-            for number in range(messages)
+            for number in range(first, first + messages)
         ]
         db.execute(insert(Address), addresses)
         db.execute(
             insert(Message),
             [
                 _tip(database.clinic_id, address["id"], send_at(number), useful_for, now)
-                for number, address in enumerate(addresses)
+                for number, address in enumerate(addresses, first)
             ],
         )
 

@@ -30,13 +30,27 @@ class Provider:
             if entry["event"] == "accepted"
         )
 
+    def accepted_by_message(self) -> Counter[str]:
+        """How many texts it accepted for each of our messages, by the address of its receipts."""
+        return Counter(
+            entry["callback_url"]
+            for entry in read_journal(self.journal)
+            if entry["event"] == "accepted"
+        )
+
 
 @contextmanager
-def provider_process(folder: Path, latency: float) -> Iterator[Provider]:
-    """Run the stand-in; it answers each send after `latency` seconds and calls nobody back."""
+def provider_process(
+    folder: Path, latency: float, *, calls_back: bool = False
+) -> Iterator[Provider]:
+    """Run the stand-in; it answers each send after `latency` seconds.
+
+    With `calls_back` it reports each text as sent and as delivered, as a real one does.
+    """
     journal = folder / "provider.jsonl"
     command = [sys.executable, "-m", "service.sandbox.phone_network", "--port", "0"]
-    command += ["--undelivered", "--latency", str(latency), "--journal", str(journal)]
+    command += [] if calls_back else ["--undelivered"]
+    command += ["--latency", str(latency), "--journal", str(journal)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         if process.stdout is None:
             raise RuntimeError("the stand-in has no output to read its address from")

@@ -30,18 +30,25 @@ class Post:
 @contextmanager
 def server(command: Sequence[str], port: int, **settings: str) -> Iterator[str]:
     """Run `python -m …` until it listens on `port`; yield its address. Raises `RuntimeError`."""
+    with process(command, **settings) as started:
+        wait_for(started, port)
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def process(command: Sequence[str], **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `python -m …` with these settings alone, and end it as a supervisor would."""
     environment = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(  # noqa: S603  # our own modules
         [sys.executable, "-m", *command],
         env=environment | settings,
         stdout=subprocess.DEVNULL,
-    ) as process:
+    ) as started:
         try:
-            _await(process, port)
-            yield f"http://127.0.0.1:{port}"
+            yield started
         finally:
-            process.terminate()
-            process.wait()
+            started.terminate()
+            started.wait()
 
 
 def free_port() -> int:
@@ -78,9 +85,10 @@ async def _answered_per_second(
     return len(posts) / (time.perf_counter() - began)
 
 
-def _await(process: subprocess.Popen[bytes], port: int) -> None:
+def wait_for(started: subprocess.Popen[bytes], port: int) -> None:
+    """Wait until a process listens; raises `RuntimeError` when it ends or takes too long."""
     until = time.monotonic() + _UP_WITHIN
-    while time.monotonic() < until and process.poll() is None:
+    while time.monotonic() < until and started.poll() is None:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:

@@ -20,6 +20,7 @@ from service.gateways.twilio_signature import SIGNATURE_HEADERS, TwilioSignature
 from service.pathway.replies import Incoming, Rules, receive
 from service.store.clinics import Clinic, clinic_written_to
 from service.store.engine import Sessions
+from service.store.together import Together
 
 Form = ImmutableMultiDict[str, str]
 RecordReceipt = Callable[[Session, UUID, str, str, int | None, datetime], object]
@@ -58,6 +59,7 @@ def router(
     """Return the two routes; each answers 2xx only after its transaction was committed (I2)."""
     routes = APIRouter(prefix="/webhooks/twilio", tags=["webhooks"])
     signature = TwilioSignature(twilio.auth_tokens)
+    together = Together(sessions)
 
     async def signed(request: Request) -> Form:
         return await _signed_form(request, twilio, signature)
@@ -65,8 +67,7 @@ def router(
     @routes.post("/inbound")
     def inbound(form: Annotated[Form, Depends(signed)]) -> Response:
         incoming = _incoming(form, now())
-        with sessions.begin() as db:
-            receive(db, _clinic(db, form), incoming, rules)
+        together.do(lambda db: receive(db, _clinic(db, form), incoming, rules))
         return _nothing_to_say()
 
     @routes.post("/status/{message_id}")
@@ -74,8 +75,8 @@ def router(
         ref = _field(form, "MessageSid", _SID)
         became = _field(form, "MessageStatus", _STATUS)
         code = _field(form, "ErrorCode", _CODE) if form.get("ErrorCode") else None
-        with sessions.begin() as db:
-            record_receipt(db, message_id, ref, became, int(code) if code else None, now())
+        error = int(code) if code else None
+        together.do(lambda db: record_receipt(db, message_id, ref, became, error, now()))
         return _nothing_to_say()
 
     return routes
