@@ -147,9 +147,10 @@ class SessionGiven(_Given):
     @classmethod
     def _regions(cls, given: list[str]) -> list[str]:
         known = load_protocol(CURRENT_VERSION).regions
-        for region in given:
+        for number, region in enumerate(given, 1):
             if region not in known:
-                raise ValueError(f"{region!r} is not a region; use one of {', '.join(known)}")
+                # What was given is not said again: it could be anything, a name as well.
+                raise ValueError(f"number {number} is not a region; use any of {', '.join(known)}")
         return given
 
     def checked(self) -> NewSession:
