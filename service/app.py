@@ -31,6 +31,7 @@ from service.pathway.clock_guard import ClockGuard
 from service.pathway.composing import composer
 from service.pathway.dispatch import Dispatcher, Tempo
 from service.pathway.escalation import follow_notices, tell_staff
+from service.pathway.forgetting import forget_outdated
 from service.pathway.inbound_mail import fetch_emails, inbound_url
 from service.pathway.lateness import judge_again
 from service.pathway.missed_texts import fetch_missed_texts
@@ -156,6 +157,7 @@ def worker(parts: Parts, account: TwilioAccount) -> Worker:
         Duty("notices", every(5.0), lambda: follow_notices(parts.sessions, now())),
         Duty("questions", every(5.0), known(lambda: act_on_silence(parts.sessions, rules, now()))),
         Duty("audit", every(10.0), chain_audit),
+        Duty("retention", every(3600.0), lambda: forget_outdated(parts.sessions, now())),
         *_mail_duties(parts, rules),
     ]
     name = f"{socket.gethostname()}:{os.getpid()}"

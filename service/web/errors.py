@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
+from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
 
 from service.pathway.callbacks import FlagAlreadyClosed, FlagNotFound, FlagOwnedBySomebodyElse
 from service.pathway.corrections import AftercareEnded, EndTooFarAhead
@@ -63,6 +65,7 @@ class WrongInput(BaseModel):
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
 """It does not answer, or not in time. Whoever asked may ask again: nothing was stored."""
 _TRY_AGAIN_SECONDS = 10
+_NO_JSON = "is not JSON in UTF-8"
 _log = structlog.get_logger()
 
 
@@ -85,6 +88,7 @@ def add_error_answers(app: FastAPI) -> None:
     for kind, (status, words) in _ANSWERS.items():
         app.add_exception_handler(kind, _answer(status, words))
     app.add_exception_handler(RequestValidationError, _wrong_input)
+    app.add_exception_handler(HTTPException, _unreadable_body)
     for kind in DATABASE_AWAY:
         app.add_exception_handler(kind, _database_away)
     app.add_exception_handler(Exception, _unforeseen)
@@ -124,10 +128,21 @@ def _wrong_input(_request: Request, error: Exception) -> JSONResponse:
     wrong = [
         {
             "field": _field(found),
-            "message": found["msg"].removeprefix("Value error, "),
+            "message": _NO_JSON
+            if found["type"] == "json_invalid"
+            else found["msg"].removeprefix("Value error, "),
         }
         for found in error.errors()
     ]
+    return JSONResponse({"detail": wrong}, status_code=422)
+
+
+async def _unreadable_body(request: Request, error: Exception) -> Response:
+    """Answer 400, which says only that the body is no text, like any other wrong input."""
+    assert isinstance(error, HTTPException)  # noqa: S101  # narrows what Starlette passes
+    if error.status_code != 400:
+        return await http_exception_handler(request, error)
+    wrong = [{"field": "body", "message": _NO_JSON}]
     return JSONResponse({"detail": wrong}, status_code=422)
 
 

@@ -22,7 +22,7 @@ def alive() -> dict[str, str]:
     return {"status": "alive"}
 
 
-@router.get("/readyz")
+@router.get("/readyz", responses={503: {"description": "Not able to work; `problems` says why."}})
 def ready(parts: Annotated[WebParts, Depends(get_parts)]) -> JSONResponse:
     """Able to work: the database answers at its version, and a worker ticked lately."""
     problems = _problems(parts)
