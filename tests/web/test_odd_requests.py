@@ -141,3 +141,8 @@ def test_any_value_in_any_field_is_taken_or_refused_by_name(api, field, value):
     assert answer.status_code in (201, 422)
     if answer.status_code == 422:
         assert all(wrong.split(".")[0] in VISIT for wrong in named(answer))
+
+
+def test_nothing_is_echoed_to_trace(site):
+    for path in ("/healthz", "/api/v1/sessions", "/c/none", "/static/aftercare.css"):
+        assert site.request("TRACE", path, headers={"X-Told": "zq"}).status_code in (404, 405)

@@ -119,6 +119,8 @@ def router() -> APIRouter:
         sign_out(db, cookies_of(request).sign_in or "", now)
         response = go("/sign-in")
         cookies_of(request).drop_sign_in(response)
+        # An unsaved card stays in the tab's storage otherwise, for whoever sits down next.
+        response.headers["Clear-Site-Data"] = '"cache", "storage"'
         return response
 
     return routes

@@ -189,6 +189,12 @@ def test_signing_out_ends_the_cookie_itself(admin):
     assert not is_in(admin)
 
 
+def test_signing_out_clears_what_the_browser_kept(admin):
+    answer = send(admin, "/account", "/sign-out")
+
+    assert answer.history[0].headers["Clear-Site-Data"] == '"cache", "storage"'
+
+
 def test_a_quarter_of_an_hour_without_a_look_signs_out(admin, clock):
     clock.now += timedelta(minutes=14)
     assert is_in(admin)
