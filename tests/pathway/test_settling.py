@@ -91,6 +91,42 @@ def test_another_messages_copy_proves_nothing(sessions: Sessions) -> None:
     assert (row.state, row.asked) == (MessageState.UNKNOWN, 1)
 
 
+@pytest.mark.parametrize("other_is_older", [True, False])
+def test_a_copy_that_is_put_down_to_another_row_already_is_not_ours(
+    sessions: Sessions, other_is_older: bool
+) -> None:
+    sent = {"state": MessageState.ACCEPTED, "reason": "accepted", "provider_ref": "SM1"}
+
+    def another() -> None:
+        with sessions.begin() as db:
+            clinic = a_clinic(db, name="Other", sender="+12815550009")
+            a_message(db, clinic, an_address(db, clinic), **sent)
+
+    if other_is_older:
+        another()
+    message_id = unknown(sessions)
+    if not other_is_older:
+        another()
+
+    settle_unknown(sessions, RememberingProvider([taken("SM1")]), NOON + 3 * MINUTE)
+
+    assert stored(sessions, message_id).state is MessageState.UNKNOWN
+
+
+@pytest.mark.parametrize("body", ["A word", "Zebra crossing", ""])
+def test_other_words_are_another_text_wherever_they_stand_in_the_alphabet(
+    sessions: Sessions, body: str
+) -> None:
+    message_id = unknown(sessions, wording="checkin_48h")
+
+    settle_unknown(sessions, RememberingProvider([taken(body=body)]), NOON + 3 * MINUTE)
+
+    # Without words, as when the provider keeps none, number and time decide (2.2 step 6).
+    known = body == ""
+    state = MessageState.ACCEPTED if known else MessageState.UNKNOWN
+    assert stored(sessions, message_id).state is state
+
+
 def test_a_text_is_known_by_its_own_words(sessions: Sessions) -> None:
     message_id = unknown(sessions, wording="checkin_48h")
     others = RememberingProvider([taken(body="Something else")])

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from service.domain.values import Channel, Level, MessageKind, MessageState
+from service.domain.values import LANE_TIP, Channel, Level, MessageKind, MessageState
 from service.store.claims import (
     Claim,
     claim,
@@ -18,6 +18,7 @@ from service.store.claims import (
     what_is_due,
 )
 from service.store.engine import Sessions, open_engine, open_sessions
+from service.store.messages import Message
 from service.store.outcomes import WrittenOutcome, expire_leases, write_outcomes
 from service.store.secrets import Vault
 from tests.make import NOON, a_clinic
@@ -60,6 +61,48 @@ def test_a_due_message_is_claimed_with_all_that_sending_needs(sessions: Sessions
         claimed.claim_token,
         LEASE,
     )
+
+
+def test_a_claim_takes_only_its_clinics_lane_and_each_goes_to_its_own_number(
+    sessions: Sessions,
+) -> None:
+    numbers = ["+12815550101", "+12815550102", "+12815550103"]
+    with sessions.begin() as db:
+        ours = a_clinic(db)
+        other = a_clinic(db, name="Other", sender="+12815550009")
+        wanted = {
+            a_message(db, ours, an_address(db, ours, number)).id: number for number in numbers
+        }
+        at_ours = an_address(db, ours, "+12815550104")
+        for kind in (MessageKind.TIP, MessageKind.REPLY, MessageKind.NOTICE):
+            a_message(db, ours, at_ours, kind=kind, key="routine")
+        a_message(db, other, an_address(db, other, "+12815550105"))
+    with sessions.begin() as db:
+        claimed = claim_checkins(db, ours.id)
+
+    assert {one.id: one.recipient for one in claimed} == wanted
+
+
+def test_whoever_opted_out_gets_the_confirmation_and_no_other_answer(sessions: Sessions) -> None:
+    with sessions.begin() as db:
+        clinic = a_clinic(db)
+        gone = an_address(db, clinic, opted_out_at=NOON, opted_out_by="text")
+        answers = [
+            a_message(db, clinic, gone, kind=MessageKind.REPLY, key=key).id
+            for key in ("stop", "routine", "thanks")
+        ]
+        a_message(db, clinic, gone, kind=MessageKind.TIP, key="stop")
+        lane = stored_lane(db, answers[0])
+    with sessions.begin() as db:
+        claimed = claim(db, clinic.id, lane, Channel.SMS, 10, NOON, AHEAD, LEASE)
+        tips = claim(db, clinic.id, int(LANE_TIP), Channel.SMS, 10, NOON, AHEAD, LEASE)
+
+    assert [one.id for one in claimed] == answers[:1]
+    assert tips == []
+
+
+def stored_lane(db: Session, message_id: UUID) -> int:
+    return db.get_one(Message, message_id).lane
 
 
 def test_a_claimed_message_is_nobody_elses(sessions: Sessions) -> None:
