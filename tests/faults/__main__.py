@@ -61,10 +61,19 @@ def _line(tally: Tally) -> str:
 def _tell(tally: Tally) -> None:
     print(f"\n{tally.fault} on {tally.database}, seed {tally.seed}: {FAULTS[tally.fault].says}")
     print("  trials:", ", ".join(f"{kind} {count}" for kind, count in sorted(tally.at.items())))
+    for what, figures in sorted(tally.figures.items()):
+        print(f"  {what}: {_summary(figures)}")
     for what, count in tally.odd.items():
         print(f"  odd: {what} ({count} times)")
     for invariant, count in tally.violations.items():
         print(f"  {invariant}: {count} violations, first in {tally.first[invariant]}")
+
+
+def _summary(figures: list[float]) -> str:
+    ranked = sorted(figures)
+    last = len(ranked) - 1
+    middle, late = ranked[last // 2], ranked[round(last * 0.99)]
+    return f"{len(ranked)}, p50 {middle:.2f}, p99 {late:.2f}, most {ranked[-1]:.2f}"
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import aiohttp
+from fastapi import Response
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
@@ -32,6 +33,7 @@ from service.pathway.verdicts import Attempt
 from service.store import claims
 from service.store.messages import MESSAGES
 from service.store.patients import Address
+from service.web import errors
 
 Bug = Callable[[], AbstractContextManager[Any]]
 _UTC = ZoneInfo("UTC")
@@ -212,6 +214,11 @@ def acknowledged_before_commit() -> Iterator[None]:
     yield
 
 
+def outage_acknowledged() -> AbstractContextManager[Any]:
+    """When the database is away, the provider is answered as if all were well."""
+    return patch.object(errors, "_database_away", lambda *_: Response(status_code=200))
+
+
 BUGS: dict[str, Bug] = {
     "claim after post": claim_after_post,
     "lease back to due": lease_back_to_due,
@@ -230,6 +237,7 @@ BUGS: dict[str, Bug] = {
     "answers for ever": answers_for_ever,
     "last callback wins": last_callback_wins,
     "ack before commit": acknowledged_before_commit,
+    "outage acknowledged": outage_acknowledged,
 }
 
 

@@ -7,6 +7,7 @@ processes.
 
 from __future__ import annotations
 
+import os
 import random
 import tempfile
 import time
@@ -28,7 +29,7 @@ from tests.faults.steps import Steps, stepping
 from tests.faults.victims import Orders, shared_time
 from tests.faults.world import World
 from tests.ports import free_port
-from tests.postgres import postgres_server
+from tests.postgres import SERVER_SETTING, PostgresServer, own_postgres, postgres_server
 
 MOST_IN_A_STORY = 25
 """Trials of one story; after them it is left in peace, and must come to a good end."""
@@ -44,6 +45,8 @@ class Database:
     sessions: Sessions
     steps: Steps
     worker: Sessions
+    server: PostgresServer | None = None
+    """A PostgreSQL of its own, that may be ended and started."""
 
 
 @dataclass
@@ -63,6 +66,12 @@ class Tally:
     checked: Counter[str] = field(default_factory=Counter)
     violations: Counter[str] = field(default_factory=Counter)
     first: dict[str, str] = field(default_factory=dict)
+    figures: dict[str, list[float]] = field(default_factory=dict)
+    """What was measured beside, by name: seconds to recover, answers of a kind."""
+
+    def measure(self, name: str, figure: float) -> None:
+        """Keep a figure."""
+        self.figures.setdefault(name, []).append(figure)
 
     def hit(self, kind: str) -> None:
         """One trial has happened."""
@@ -100,6 +109,10 @@ class Story:
     def over(self) -> bool:
         """Has it had its trials?"""
         return self.trials >= self.most
+
+    def plan(self, patients: int) -> None:
+        """Treat so many patients; fewer for a story of a few trials."""
+        self.world.plan(patients if self.most > 8 else 2)
 
     def hit(self, kind: str) -> None:
         """One trial has happened."""
@@ -186,9 +199,13 @@ def opened(kind: str, folder: Path) -> Iterator[Database]:
     if kind == "sqlite":
         with _opened(kind, f"sqlite:///{folder / 'faults.db'}") as database:
             yield database
-        return
-    with postgres_server() as server, _opened(kind, f"{server}/postgres") as database:
-        yield database
+    elif SERVER_SETTING in os.environ:
+        with postgres_server() as url, _opened(kind, f"{url}/postgres") as database:
+            yield database
+    else:
+        with own_postgres() as server, _opened(kind, f"{server.url}/postgres") as database:
+            database.server = server
+            yield database
 
 
 @contextmanager

@@ -7,6 +7,17 @@ from collections.abc import Callable
 
 from tests.faults.campaign import Story
 
+WORKER_STEPS = (
+    "statement",
+    "before_commit",
+    "after_commit",
+    "before_post",
+    "in_post",
+    "after_post",
+    "before_ask",
+    "after_ask",
+)
+WEB_STEPS = ("statement", "before_commit", "after_commit", "before_answer", "after_answer")
 _OFTEN = {"statement": 14, "before_commit": 3, "after_commit": 3}
 """How many steps of a name a turn has, about; other steps come once for each text."""
 

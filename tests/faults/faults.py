@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.faults.campaign import Fault
+from tests.faults.faults_of_databases import database_away
 from tests.faults.faults_of_the_provider import (
     broken_provider,
     callbacks_in_disorder,
@@ -33,6 +34,7 @@ FAULTS = {
             for seconds in (15, 300, 900)
         ),
         Fault("F5", "two or three workers at once, some killed", several_workers),
+        Fault("F6", "database gone and back", database_away, reported=True),
         Fault("F12", "callbacks twice and in any order", callbacks_in_disorder, reported=True),
         Fault("F13", "each inbound text nine times, eight at once", texts_again, reported=True),
         Fault("F17", "opt-out at any step of claim and post", opt_out_races),

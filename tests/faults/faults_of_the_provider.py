@@ -13,13 +13,11 @@ from service.sandbox.phone_faults import Rule, Trouble
 from service.store.clinics import Clinic
 from service.store.patients import Address
 from tests.faults.campaign import Story
-from tests.faults.choosing import count, one_of, peacefully
+from tests.faults.choosing import WEB_STEPS, count, one_of, peacefully
 from tests.faults.victims import end, start_web
 from tests.faults.world import FINE, RED_STOPS, REDS, STOPS
 
 # --- F2: the web is killed -----------------------------------------------------------------------
-
-_WEB_STEPS = ("statement", "before_commit", "after_commit", "before_answer", "after_answer")
 
 
 def killed_web(story: Story) -> None:
@@ -32,7 +30,7 @@ def killed_web(story: Story) -> None:
         if story.over:
             world.send()
             return
-        step, nth = one_of(story, _WEB_STEPS)
+        step, nth = one_of(story, WEB_STEPS)
         web = start_web(story.orders(step, nth * 2))
         _some_write(story)
         world.send()

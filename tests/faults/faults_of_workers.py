@@ -18,30 +18,19 @@ from service.store.clinics import Clinic
 from service.store.messages import Message
 from service.store.patients import Address
 from tests.faults.campaign import Play, Story
-from tests.faults.choosing import count, one_of, peacefully
+from tests.faults.choosing import WORKER_STEPS, count, one_of, peacefully
 from tests.faults.steps import IN_TRANSACTION
 from tests.faults.victims import end, is_frozen, start_worker
 from tests.faults.world import STOPS, opt_out_seen
 
 # --- F1: a worker is killed ----------------------------------------------------------------------
 
-_WORKER_STEPS = (
-    "statement",
-    "before_commit",
-    "after_commit",
-    "before_post",
-    "in_post",
-    "after_post",
-    "before_ask",
-    "after_ask",
-)
-
 
 def killed_worker(story: Story) -> None:
     """kill -9 at any step of sending and settling."""
 
     def turn() -> None:
-        step, nth = one_of(story, _WORKER_STEPS)
+        step, nth = one_of(story, WORKER_STEPS)
         code = end(start_worker(story.orders(step, nth)))
         count(story, code, step)
 
@@ -60,7 +49,7 @@ def frozen_worker(story: Story) -> None:
     """SIGSTOP between any two steps for 1 s to 15 min, with another worker; then SIGCONT."""
 
     def turn() -> None:
-        step, nth = one_of(story, _WORKER_STEPS)
+        step, nth = one_of(story, WORKER_STEPS)
         # Between the last look at the clock and the first byte it is F4r.
         _freeze(story, step, nth, story.chance.choice(_FREEZES), not_in_gap=True)
 
@@ -121,7 +110,7 @@ def several_workers(story: Story) -> None:
         count = story.chance.randint(2, 3)
         orders = [story.orders() for _ in range(count)]
         if story.chance.random() < 0.5:
-            orders[0] = story.orders(*one_of(story, _WORKER_STEPS))
+            orders[0] = story.orders(*one_of(story, WORKER_STEPS))
         for code in [end(process) for process in [start_worker(one) for one in orders]]:
             if code not in (0, -signal.SIGKILL):
                 story.tally.odd[f"a process ended with {code}"] += 1

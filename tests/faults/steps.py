@@ -63,6 +63,12 @@ class Steps:
             self._at, self._nth, self._act, self.struck = at, nth, act, False
             self._not_in_gap = not_in_gap
 
+    def disarm(self) -> bool:
+        """Strike no more; return whether it has struck, or is just about to."""
+        with self._lock:
+            struck, self._at, self.struck = self.struck, "", False
+            return struck
+
     def passed(self, name: str) -> None:
         """A step is reached."""
         with self._lock:

@@ -5,21 +5,24 @@ Longer: `make faults N=200 SEED=1`.
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import structlog
 from sqlalchemy import Engine
 
 from service.store.engine import open_engine
 from service.store.secrets import Vault
-from tests.faults.campaign import Database, prepared, run
+from tests.faults.campaign import Database, opened, prepared, run
 from tests.faults.checker import broken, check
 from tests.faults.faults import FAULTS
-from tests.faults.victims import shared_time
+from tests.faults.victims import be_silent, shared_time
 from tests.faults.world import World
+from tests.postgres import SERVER_SETTING
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -29,6 +32,41 @@ def database(database_url: str, engine: Engine, vault: Vault) -> Iterator[Databa
     counted = open_engine(database_url, vault, pool_size=2)
     yield prepared(engine.dialect.name, database_url, engine, counted)
     counted.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def own(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database that is nobody else's: its server may be ended, its disk filled."""
+    if request.param == "postgresql" and SERVER_SETTING in os.environ:
+        pytest.skip("the server that was named is not ours to end")
+    be_silent()
+    with opened(request.param, tmp_path) as database:
+        yield database
+    structlog.reset_defaults()
+
+
+own_sqlite = pytest.mark.parametrize("own", ["sqlite"], indirect=True)
+
+
+@pytest.mark.slow
+def test_a_database_that_goes_and_comes_back_loses_and_doubles_nothing(own: Database):
+    tally = run(FAULTS["F6"], own, trials=3, seed=1)
+
+    assert tally.trials >= 3
+    assert (tally.first, tally.odd) == ({}, {})
+
+
+@pytest.mark.slow
+@own_sqlite
+@pytest.mark.parametrize(
+    ("bug", "fault", "invariant", "trials"), [("outage acknowledged", "F6", "I2", 8)]
+)
+def test_a_bug_that_only_its_fault_shows_is_caught(
+    own: Database, bug: str, fault: str, invariant: str, trials: int
+):
+    tally = run(FAULTS[fault], own, trials=trials, seed=1, bug=bug, stories=1)
+
+    assert invariant in tally.violations
 
 
 @pytest.mark.slow

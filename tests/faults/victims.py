@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import multiprocessing
 import os
 import signal
+import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -25,7 +27,7 @@ from service.gateways import twilio_sms
 from service.gateways.twilio_sms import TwilioAccount
 from service.pathway import dispatch
 from service.pathway.receipts import record_receipt
-from service.store.engine import open_engine
+from service.store.engine import Sessions, open_engine
 from service.store.secrets import Vault
 from service.web.errors import add_error_answers
 from service.web.webhooks import TwilioWebhook, router
@@ -63,7 +65,7 @@ def start_worker(orders: Orders) -> ForkServerProcess:
 def start_web(orders: Orders) -> ForkServerProcess:
     """Start what takes the provider's webhooks, and wait until it listens."""
     process = _start(_serve, orders)
-    _wait_for(orders.port)
+    listening(orders.port)
     return process
 
 
@@ -127,16 +129,13 @@ def _serve(orders: Orders) -> None:
     steps = _steps(orders)
     engine = open_engine(orders.database_url, Vault([SECRET]), pool_size=4)
     sessions = stepping(engine, steps)
-    twilio = TwilioWebhook(orders.account.sid, (orders.account.auth_token,), orders.public_url)
-    application = FastAPI()
-    add_error_answers(application)
-    application.include_router(router(sessions, twilio, reply_rules(), record_receipt, clock.now))
+    application = web_application(sessions, orders.account, orders.public_url, clock)
     served: Any = (
         _answers_at_once(application) if orders.bug == "ack before commit" else application
     )
     with planted(orders.bug):
         uvicorn.run(
-            _answering(served, steps),
+            answering(served, steps),
             port=orders.port,
             log_config=None,
             access_log=False,
@@ -144,10 +143,21 @@ def _serve(orders: Orders) -> None:
         )
 
 
-_App = Callable[..., Awaitable[None]]
+def web_application(
+    sessions: Sessions, account: TwilioAccount, public_url: str, clock: SharedClock
+) -> FastAPI:
+    """Return the webhook routes, with the answers that errors get."""
+    twilio = TwilioWebhook(account.sid, (account.auth_token,), public_url)
+    application = FastAPI()
+    add_error_answers(application)
+    application.include_router(router(sessions, twilio, reply_rules(), record_receipt, clock.now))
+    return application
 
 
-def _answering(application: _App, steps: Steps) -> _App:
+App = Callable[..., Awaitable[None]]
+
+
+def answering(application: App, steps: Steps) -> App:
     """Say just before an answer leaves, and just after, that it does."""
 
     async def asgi(scope: Any, receive: Any, send: Any) -> None:
@@ -161,7 +171,7 @@ def _answering(application: _App, steps: Steps) -> _App:
     return asgi
 
 
-def _answers_at_once(application: _App) -> _App:
+def _answers_at_once(application: App) -> App:
     """The planted bug: 200 first, the work later."""
     later: set[asyncio.Task[None]] = set()
 
@@ -183,9 +193,8 @@ def _answers_at_once(application: _App) -> _App:
     return asgi
 
 
-def _wait_for(port: int) -> None:
-    import socket
-
+def listening(port: int) -> None:
+    """Wait until somebody listens there."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         try:
@@ -204,3 +213,4 @@ def be_silent() -> None:
         raise structlog.DropEvent
 
     structlog.configure(processors=[drop])
+    logging.getLogger("apscheduler").setLevel(logging.CRITICAL)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 
 from service.app import reply_rules
 from service.domain.values import (
@@ -36,7 +36,7 @@ from service.sandbox.phone_exchange import OptOuts
 from service.sandbox.phone_network import PhoneNetwork
 from service.store.audit import chain_entries
 from service.store.clinics import Clinic
-from service.store.engine import Sessions
+from service.store.engine import Sessions, snapshot
 from service.store.messages import Message
 from service.store.patients import Address
 from service.store.replies import Reply
@@ -158,6 +158,18 @@ class World:
                 moments.append(max(due, now) + _A_MOMENT)
         return min(moments, default=None)
 
+    def is_anything_due(self) -> bool:
+        """Is there something that a worker should be doing at this moment?"""
+        now = self.clock.now()
+        due = or_(
+            and_(Message.state == MessageState.PLANNED, Message.send_at <= now),
+            and_(Message.state == MessageState.CLAIMED, Message.lease_until <= now),
+            and_(Message.state == MessageState.UNKNOWN, Message.ask_at <= now),
+        )
+        # To look takes no lock, and waits for none.
+        with snapshot(self.sessions.kw["bind"]) as connection:
+            return connection.scalar(select(Message.id).where(due).limit(1)) is not None
+
     def move_on(self) -> bool:
         """Let time pass until something is to be done; False when nothing is left."""
         moment = self.next_moment()
@@ -221,16 +233,38 @@ class World:
                 if address_id not in known:
                     self.seen.opt_outs.append(opt_out_seen(db, address_id))
 
-    def play(self, fault: Callable[[], None] | None = None, *, most: int = 150) -> None:
-        """Play the story to its end: at each moment `fault` or a quiet turn, replies between."""
+    def play(
+        self,
+        fault: Callable[[], None] | None = None,
+        *,
+        most: int = 150,
+        prepare: Callable[[], None] = lambda: None,
+        until: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Play the story to its end: at each moment `fault` or a quiet turn, replies between.
+
+        `prepare` is called just before time passes: a worker that stays works as soon as it has.
+        When `until` says so it is left as it is, to be played on.
+        """
         for _ in range(most):
-            if not self.move_on():
+            if until():
+                return
+            moment = self.next_moment()
+            if moment is None:
                 break
+            prepare()
+            self.clock.move_to(moment)
             (fault or self.send)()
             self.do_duties()
             self.somebody_writes()
             self.fetch()
         self.settle()
+
+    def play_to_the_end(self) -> None:
+        """Play on in peace, when nobody is left to whom the provider could report."""
+        self.network.change_habits(callbacks=False, inbound=False)
+        self.told = self.seen.receipts = False
+        self.play()
 
     def settle(self) -> None:
         """Let the days pass undisturbed until all is at its end, and chain the audit."""

@@ -12,7 +12,7 @@ from tests.model.machine import PHONES, ClinicMachine
 pytestmark = pytest.mark.slow
 
 SHORT = settings(
-    max_examples=6,
+    max_examples=4,
     stateful_step_count=25,
     derandomize=True,
     deadline=None,
@@ -60,6 +60,7 @@ def play(engine, story) -> None:
 
 
 @pytest.mark.parametrize("bug", LEFT_OUT)
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_machine_finds_a_step_that_is_left_out(engine, monkeypatch, bug):
     step, story = LEFT_OUT[bug]
     play(engine, story)

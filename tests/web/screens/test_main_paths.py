@@ -113,8 +113,11 @@ def test_a_returning_patient_takes_ten_taps(chromium, house, therapists, size, s
     assert hand.taps <= 10
 
 
-@SCRIPT
-@SIZES
+@pytest.mark.parametrize(
+    ("size", "script"),
+    [(SMALL_PHONE, True), (TABLET, False), (DESK, True)],
+    ids=["phone", "tablet without script", "desk"],
+)
 def test_a_new_patient_takes_twenty_taps(chromium, house, therapists, size, script):
     with a_hand(chromium, therapists, size, script=script) as hand:
         hand.page.goto(f"{house.address}/today/new")
