@@ -12,6 +12,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import select
+from starlette.datastructures import ImmutableMultiDict
 from twilio.request_validator import RequestValidator
 
 from service.domain.values import MessageState
@@ -20,6 +21,7 @@ from service.store.engine import Sessions
 from service.store.flags import Flag
 from service.store.messages import Message
 from service.store.replies import Reply
+from service.web import webhooks
 from service.web.webhooks import TwilioWebhook, router
 from tests.make import NOON, a_clinic
 from tests.pathway.builders import OK, rules_that_read
@@ -72,6 +74,45 @@ def test_a_signed_text_is_stored_once_however_often_it_comes(
 ) -> None:
     assert [post(client, TEXT, SIGNED) for _ in range(2)] == [200, 200]
     assert stored(sessions) == ["fine thanks"]
+
+
+TWICE = [*TEXT.items(), ("Body", "i cant breathe")]
+
+
+@pytest.mark.parametrize("field", ["Body", "From", "To", "MessageSid", "AccountSid"])
+def test_a_field_that_comes_twice_is_refused_though_it_is_signed(
+    client: TestClient, sessions: Sessions, field: str
+) -> None:
+    form = [*TEXT.items(), (field, "another value")]
+    signature = RequestValidator("token").compute_signature(URL + PATH, ImmutableMultiDict(form))
+    headers = {
+        "Content-Type": "application/x-www-form-urlencoded",
+        "X-Twilio-Signature": signature,
+    }
+
+    answer = client.post(PATH, content=urlencode(form), headers=headers)
+
+    assert answer.status_code == 403
+    assert stored(sessions) == []
+
+
+def test_the_bug_of_taking_the_last_of_two_would_be_noticed(
+    client: TestClient, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`dict(form)`, which most examples do, keeps the last value and drops the one before it."""
+    whole = webhooks._parsed
+    monkeypatch.setattr(
+        webhooks, "_parsed", lambda body: ImmutableMultiDict(dict(whole(body).multi_items()))
+    )
+    last_only = RequestValidator("token").compute_signature(URL + PATH, dict(TWICE))
+    headers = {
+        "Content-Type": "application/x-www-form-urlencoded",
+        "X-Twilio-Signature": last_only,
+    }
+
+    answer = client.post(PATH, content=urlencode(TWICE), headers=headers)
+
+    assert (answer.status_code, stored(sessions)) == (200, ["i cant breathe"])
 
 
 @pytest.mark.parametrize("signature", [None, "", "forged"])
