@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
+
+from service.gateways.html_words import shown_words
 
 # "On Tue, 3 Mar 2026 at 12:04, Bayou <care@bayou.example> wrote:", over two lines at most.
 _WROTE = re.compile(
@@ -17,8 +18,6 @@ _FORWARDED_AS_A_WHOLE = re.compile(
     re.MULTILINE,
 )
 _SIGNATURE = re.compile(r"^-- ?$", re.MULTILINE)
-_NOT_SHOWN = frozenset({"script", "style", "head", "title"})
-_OWN_LINE = frozenset({"p", "div", "br", "li", "tr", "h1", "h2", "h3"})
 
 
 def own_words(text: str) -> str:
@@ -35,10 +34,8 @@ def own_words(text: str) -> str:
 
 def words_of_html(html: str, *, quotes: bool = False) -> str:
     """Return the text of an HTML email; the blocks that mail programs quote in only if asked."""
-    reader = _Reader(quotes=quotes)
-    reader.feed(html)
-    reader.close()
-    lines = (" ".join(line.split()) for line in "".join(reader.pieces).split("\n"))
+    shown = shown_words(html, quotes=quotes)
+    lines = (" ".join(line.split()) for line in shown.split("\n"))
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
 
@@ -60,38 +57,3 @@ def _without_quoted_lines(text: str) -> str:
 def _before(mark: re.Pattern[str], text: str) -> str:
     found = mark.search(text)
     return text if found is None else text[: found.start()]
-
-
-class _Reader(HTMLParser):
-    """Collects what is shown; what is quoted only when it is asked for."""
-
-    def __init__(self, *, quotes: bool) -> None:
-        super().__init__()
-        self._quotes = quotes
-        self.pieces: list[str] = []
-        self._hidden: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if self._hidden:
-            if tag == self._hidden[-1]:
-                self._hidden.append(tag)
-            return
-        quoted = tag == "blockquote" or (tag == "div" and _is_quote(attrs))
-        if tag in _NOT_SHOWN or (quoted and not self._quotes):
-            self._hidden.append(tag)
-        if quoted or tag in _OWN_LINE:
-            self.pieces.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        if self._hidden and tag == self._hidden[-1]:
-            self._hidden.pop()
-        elif not self._hidden and tag in _OWN_LINE:
-            self.pieces.append("\n")
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.pieces.append(data.replace("\n", " "))
-
-
-def _is_quote(attrs: list[tuple[str, str | None]]) -> bool:
-    return "gmail_quote" in (dict(attrs).get("class") or "")

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from imap_tools import (
@@ -19,6 +20,7 @@ from imap_tools import (
 )
 
 from service.gateways.ports import ProviderUnavailable, ReceivedEmail
+from service.gateways.readable_mail import ReadableMail
 from service.gateways.received_mail import as_received
 
 ANSWER_SECONDS = 10.0
@@ -87,9 +89,12 @@ class ImapReplies:
         """
         with self._opened() as mailbox:
             validity = _validity(mailbox)
+            mailbox.email_message_class = ReadableMail
             mails = mailbox.fetch(AND(seen=False), mark_seen=False, limit=MOST_AT_ONCE)
             # Which numbering a number belongs to: after a rebuild it may be somebody else's mail.
-            return [as_received(mail, f"{validity}:{mail.uid}") for mail in mails]
+            return [
+                as_received(cast(ReadableMail, mail), f"{validity}:{mail.uid}") for mail in mails
+            ]
 
     def mark_seen(self, emails: Iterable[ReceivedEmail]) -> None:
         """Mark as read. Call only after they are committed. Raises `ProviderUnavailable`."""

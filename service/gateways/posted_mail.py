@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import email
 import json
+import re
 from collections.abc import Iterable, Mapping
 from email.message import Message
-from email.utils import formataddr, parseaddr
+from email.parser import BytesHeaderParser, HeaderParser
 from urllib.parse import parse_qsl
 
 from service.gateways.ports import ReceivedEmail
+from service.gateways.readable_mail import content_of, filename_of
 from service.gateways.received_mail import read_mail
 
 # By Mailgun, SendGrid and CloudMailin, in this order; names are compared in small letters.
@@ -20,6 +22,7 @@ _TEXT = ("body-plain", "text", "plain")
 _HTML = ("body-html", "html")
 _HEADERS = ("message-id", "in-reply-to", "references", "subject", "auto-submitted", "precedence")
 _MOST_FIELDS = 200
+_HEADER_NAME = re.compile(r"[!-9;-~]{1,100}")
 _A_LOGO = 15_000
 """Bytes; smaller pictures come with signatures and tell nothing."""
 
@@ -45,7 +48,7 @@ def read_posted(content_type: str, body: bytes) -> ReceivedEmail:
 
 def _whole(raw: bytes) -> ReceivedEmail:
     # A mail has headers: without any this is something else.
-    if not email.message_from_bytes(raw).items():
+    if not BytesHeaderParser().parsebytes(raw).items():
         raise NotAnEmail("there is no mail in it")
     return read_mail(raw)
 
@@ -54,7 +57,7 @@ def _from_form(fields: Mapping[str, str], files: Iterable[Message]) -> ReceivedE
     for name in _WHOLE:
         raw = fields.get(name, "").encode("utf-8", "surrogateescape")
         # Some forms call the sender's address so: a mail has a line that says who wrote it.
-        if "from" in email.message_from_bytes(raw):
+        if "from" in BytesHeaderParser().parsebytes(raw):
             return read_mail(raw)
     if not any(fields.get(name) for name in _SENDER):
         raise NotAnEmail("it does not say who wrote")
@@ -64,17 +67,30 @@ def _from_form(fields: Mapping[str, str], files: Iterable[Message]) -> ReceivedE
 def _put_together(fields: Mapping[str, str], files: Iterable[Message]) -> bytes:
     mail = Message()
     for name, value in _headers(fields):
-        line = " ".join(value.split())
-        # Only a name may be written in letters that a header cannot carry, never its address.
-        mail[name] = formataddr(parseaddr(line)) if name.lower() == "from" else line
+        if _HEADER_NAME.fullmatch(name):
+            mail[name] = _as_over_the_wire(" ".join(value.split()))
     text = next((fields[name] for name in _TEXT if fields.get(name, "").strip()), "")
     html = next((fields[name] for name in _HTML if fields.get(name, "").strip()), "")
     words = Message()
     words["Content-Type"] = "text/plain" if text else "text/html"
-    words.set_payload(text or html, "utf-8")
+    words.set_payload(_in_letters(text or html), "utf-8")
     mail["Content-Type"] = "multipart/mixed"
     mail.set_payload([words, *files])
     return mail.as_bytes()
+
+
+def _as_over_the_wire(line: str) -> str:
+    """Return a header in bytes, as mails hold them: encoded, addresses would be names only."""
+    return line.encode("utf-8", "surrogatepass").decode("ascii", "surrogateescape")
+
+
+def _in_letters(words: str) -> str:
+    """Return the words of a field; those that are no UTF-8 are most often of Windows' alphabet."""
+    raw = words.encode("utf-8", "surrogateescape")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("cp1252", "replace")
 
 
 def _headers(fields: Mapping[str, str]) -> Iterable[tuple[str, str]]:
@@ -97,7 +113,7 @@ def _headers(fields: Mapping[str, str]) -> Iterable[tuple[str, str]]:
 def _own_headers(fields: Mapping[str, str]) -> Iterable[tuple[str, str]]:
     written: Iterable[tuple[object, object]] = ()
     if fields.get("headers", "").strip():
-        written = email.message_from_string(fields["headers"].lstrip()).items()
+        written = HeaderParser().parsestr(fields["headers"].lstrip()).items()
     elif fields.get("message-headers", "").strip():
         listed = _json(fields["message-headers"])
         pairs = listed if isinstance(listed, list) else ()
@@ -116,7 +132,7 @@ def _envelope_recipients(envelope: str) -> list[str]:
 def _json(text: str) -> object:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # Or brackets in brackets without end.
         return None
 
 
@@ -135,21 +151,32 @@ def _multipart(content_type: str, body: bytes) -> tuple[dict[str, str], list[Mes
     head = f"Content-Type: {content_type.replace(chr(10), ' ')}\r\n\r\n".encode(
         "latin-1", "replace"
     )
-    form = email.message_from_bytes(head + body)
-    parts = form.get_payload() if form.is_multipart() else []
     fields: dict[str, str] = {}
     files: list[Message] = []
-    for part in parts[:_MOST_FIELDS] if isinstance(parts, list) else ():
-        if not isinstance(part, Message):
-            continue
-        name = part.get_param("name", header="content-disposition")
-        value = part.get_payload(decode=True)
-        if isinstance(name, str) and not part.get_filename():
-            raw = value if isinstance(value, bytes) else b""
-            fields.setdefault(name.lower(), raw.decode("utf-8", "surrogateescape"))
-        elif isinstance(value, bytes) and len(value) > _A_LOGO:
+    for part in _parts(head + body):
+        name, content = _name_of(part), content_of(part)
+        if name is not None and not filename_of(part):
+            fields.setdefault(name.lower(), content.decode("utf-8", "surrogateescape"))
+        elif len(content) > _A_LOGO:
             files.append(_attachment(part.get_content_type()))
     return fields, files
+
+
+def _parts(form: bytes) -> list[Message]:
+    try:
+        parts = email.message_from_bytes(form).get_payload()
+    except Exception as error:  # The standard library names no limit of what it can read.
+        raise NotAnEmail("its parts cannot be told apart") from error
+    found = [part for part in parts if isinstance(part, Message)] if parts else []
+    return found[:_MOST_FIELDS]
+
+
+def _name_of(part: Message) -> str | None:
+    try:
+        name = part.get_param("name", header="content-disposition")
+    except (TypeError, ValueError):  # In pieces of which some are missing.
+        return None
+    return name if isinstance(name, str) else None
 
 
 def _attachment(content_type: str) -> Message:

@@ -6,13 +6,20 @@ import hashlib
 import re
 from collections.abc import Iterator
 from email.message import Message
-from email.utils import getaddresses
 from urllib.parse import quote
-
-from imap_tools import MailMessage
 
 from service.gateways.email_text import own_words, words_of_html
 from service.gateways.ports import Bounce, ReceivedEmail
+from service.gateways.readable_mail import (
+    ReadableMail,
+    addresses_in,
+    as_it_came,
+    content_of,
+    decoded,
+    parts_of,
+    sender_of,
+    texts_of,
+)
 
 # Printable, and short enough for an index; any other name is made by us.
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,250}>")
@@ -28,12 +35,12 @@ _LOGO_AT_MOST = 15_000
 
 def read_mail(raw: bytes) -> ReceivedEmail:
     """Return what matters of a mail as it went over the wire, or of its beginning."""
-    return as_received(MailMessage.from_bytes(raw))
+    return as_received(ReadableMail.from_bytes(raw))
 
 
-def as_received(mail: MailMessage, uid: str = "") -> ReceivedEmail:
+def as_received(mail: ReadableMail, uid: str = "") -> ReceivedEmail:
     """Return what matters of a mail. `uid` is its place in the mailbox, if it lies in one."""
-    whole, own = _words(mail)
+    whole, own = _words(mail.obj)
     ids = _MESSAGE_ID.findall(_header(mail.obj, "message-id"))
     answers = [
         *_MESSAGE_ID.findall(_header(mail.obj, "in-reply-to")),
@@ -43,9 +50,9 @@ def as_received(mail: MailMessage, uid: str = "") -> ReceivedEmail:
     return ReceivedEmail(
         message_id=message_id,
         answers=tuple(dict.fromkeys(answers)),
-        sender=mail.from_,
+        sender=sender_of(mail.obj),
         recipients=_recipients(mail.obj),
-        subject=" ".join(mail.subject.split()),
+        subject=" ".join(decoded(mail.obj.get("Subject")).split()),
         text=own or whole,
         only_quotes=not own and bool(whole),
         automatic=is_automatic(mail),
@@ -55,7 +62,7 @@ def as_received(mail: MailMessage, uid: str = "") -> ReceivedEmail:
     )
 
 
-def is_automatic(mail: MailMessage) -> bool:
+def is_automatic(mail: ReadableMail) -> bool:
     """Did a machine write it: an out-of-office note, a bounce, a list?"""
     marks = (
         _header(mail.obj, "auto-submitted").lower() not in ("", "no"),
@@ -64,32 +71,32 @@ def is_automatic(mail: MailMessage) -> bool:
         bool(_header(mail.obj, "list-id")),
         _header(mail.obj, "return-path").strip() == "<>",
         mail.obj.get_content_type() == "multipart/report",
-        bool(_ROBOTS.match(mail.from_)),
+        bool(_ROBOTS.match(sender_of(mail.obj))),
     )
     return any(marks)
 
 
-def _words(mail: MailMessage) -> tuple[str, str]:
+def _words(mail: Message) -> tuple[str, str]:
     """Return all the words of a mail, and those that were written for it."""
-    plain = mail.text.replace("\xa0", " ").strip()
+    plain = texts_of(mail, "text/plain", "text/").replace("\xa0", " ").strip()
     if plain:
         return plain, own_words(plain)
-    return words_of_html(mail.html, quotes=True), own_words(words_of_html(mail.html))
+    html = texts_of(mail, "text/html")
+    return words_of_html(html, quotes=True), own_words(words_of_html(html))
 
 
 def _recipients(mail: Message) -> tuple[str, ...]:
     written = [str(value) for name in _WRITTEN_TO for value in mail.get_all(name, ())]
-    found = [address for _, address in getaddresses(written) if "@" in address]
-    return tuple(dict.fromkeys(found))[:_MOST_RECIPIENTS]
+    return tuple(dict.fromkeys(addresses_in(written)))[:_MOST_RECIPIENTS]
 
 
 def _media(mail: Message, message_id: str) -> Iterator[tuple[str, str]]:
     """Name each photo and recording by the mail that holds it (RFC 2392), with its type."""
-    for part in mail.walk():
+    for part in parts_of(mail):
         if part.get_content_maintype() not in _SHOWS_SOMETHING:
             continue
         attached = part.get_content_disposition() == "attachment"
-        if attached or len(str(part.get_payload())) > _LOGO_AT_MOST:
+        if attached or len(as_it_came(part)) > _LOGO_AT_MOST:
             yield f"mid:{quote(message_id.strip('<>'), safe='@')}", part.get_content_type()
 
 
@@ -100,7 +107,7 @@ def _bounce(mail: Message) -> Bounce | None:
     status = recipient = ""
     failed = False
     ids: list[str] = []
-    for part in mail.walk():
+    for part in parts_of(mail):
         if _header(part, "action").strip().lower() == "failed":
             failed = True
             found = _STATUS.search(_header(part, "status"))
@@ -109,8 +116,7 @@ def _bounce(mail: Message) -> Bounce | None:
         elif part is not mail and part.get("message-id"):
             ids += _MESSAGE_ID.findall(_header(part, "message-id"))
         elif part.get_content_type() == "text/rfc822-headers":
-            headers = part.get_payload(decode=True)
-            text = headers.decode("ascii", "replace") if isinstance(headers, bytes) else ""
+            text = content_of(part).decode("ascii", "replace")
             ids += _MESSAGE_ID.findall("".join(_MESSAGE_ID_LINE.findall(text)))
     return Bounce(ids[0] if ids else "", recipient, status) if failed else None
 
@@ -122,6 +128,6 @@ def _header(mail: Message, name: str) -> str:
     return " ".join(str(value) for value in mail.get_all(name, ()))
 
 
-def _name_for(mail: MailMessage) -> str:
+def _name_for(mail: ReadableMail) -> str:
     """Name a mail that came without a name, the same whenever it is read."""
-    return f"<{hashlib.sha256(mail.obj.as_bytes()).hexdigest()}@no-message-id.invalid>"
+    return f"<{hashlib.sha256(mail.raw).hexdigest()}@no-message-id.invalid>"

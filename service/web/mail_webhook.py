@@ -16,6 +16,9 @@ from service.pathway.rules import Rules
 from service.store.engine import Sessions
 from service.store.secrets import Vault
 
+Posted = tuple[str, bytes]
+"""The content type and the beginning of what was posted: long mails are read in a thread."""
+
 _KEPT = 1024 * 1024
 """Bytes of a request that are kept and read: a mail's words come before its photos."""
 _LARGEST = 40 * 1024 * 1024
@@ -30,17 +33,15 @@ def router(
     """Return the route; it answers 2xx only after its transaction was committed (I2)."""
     routes = APIRouter(prefix="/webhooks/email", tags=["webhooks"])
 
-    async def posted(token: str, request: Request) -> ReceivedEmail:
+    async def posted(token: str, request: Request) -> Posted:
         if not is_inbound_token(vault, token):
             log.warning("webhook_refused", because="token")
             raise HTTPException(403, "This is not the address that emails are posted to.")
-        try:
-            return read_posted(request.headers.get("Content-Type", ""), await _beginning(request))
-        except NotAnEmail as error:
-            raise HTTPException(422, f"This is not an email: {error}.") from error
+        return request.headers.get("Content-Type", ""), await _beginning(request)
 
     @routes.post("/inbound/{token}")
-    def inbound(email: Annotated[ReceivedEmail, Depends(posted)]) -> Response:
+    def inbound(post: Annotated[Posted, Depends(posted)]) -> Response:
+        email = _email(*post)
         try:
             with sessions.begin() as db:
                 take_email(db, email, rules, now())
@@ -50,6 +51,13 @@ def router(
         return Response(status_code=204)
 
     return routes
+
+
+def _email(content_type: str, body: bytes) -> ReceivedEmail:
+    try:
+        return read_posted(content_type, body)
+    except NotAnEmail as error:
+        raise HTTPException(422, f"This is not an email: {error}.") from error
 
 
 async def _beginning(request: Request) -> bytes:
