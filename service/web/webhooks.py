@@ -32,6 +32,7 @@ _LARGEST_BODY = 64 * 1024
 _MOST_FIELDS = 200
 _MOST_MEDIA = 10
 _SID = re.compile(r"(SM|MM)[0-9a-f]{32}")
+_SERVICE = re.compile(r"MG[0-9a-f]{32}")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _STATUS = re.compile(r"[a-z]{1,20}")
 _COUNT = re.compile(r"[0-9]{1,2}")
@@ -163,7 +164,7 @@ def _incoming(form: Form, received_at: datetime) -> Incoming:
 def _clinic(db: Session, form: Form) -> Clinic:
     clinic = clinic_written_to(db, _field(form, "To"))
     if clinic is None and form.get("MessagingServiceSid"):
-        clinic = clinic_written_to(db, _field(form, "MessagingServiceSid"))
+        clinic = clinic_written_to(db, _field(form, "MessagingServiceSid", _SERVICE))
     if clinic is None:
         log.error("text_for_no_clinic", ref=_field(form, "MessageSid"))
         raise HTTPException(404, "No clinic has this number.")
