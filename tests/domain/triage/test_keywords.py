@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.domain.triage import Circumstances, read_reply
 from service.domain.triage.keywords import keyword_of
+
+pieces = st.sampled_from(
+    [
+        *"stopSTOP .!?\n\0\u200b\u202e🛑7",
+        "STOP",
+        "start",
+        "help",
+        "alto",
+        "ya",
+        "please",
+        "ﬆ",
+        "ſ",
+        "ａ",
+    ]
+) | st.text(max_size=3)
 
 STOP_WORDS = [
     *("STOP", "STOPALL", "UNSUBSCRIBE", "END", "QUIT", "REVOKE", "OPTOUT", "CANCEL", "OPT OUT"),
@@ -110,6 +126,17 @@ def test_any_text_at_all_can_be_looked_at(text):
 )
 def test_no_decoration_hides_a_wish_to_stop(word, decoration):
     assert keyword_of(f"{decoration}{word}{decoration}") == "stop"
+
+
+@settings(max_examples=200, derandomize=True)
+@given(st.lists(pieces, max_size=6).map("".join), st.booleans())
+def test_what_the_word_alone_stops_is_stopped_as_well_when_it_is_read_whole(text, asked):
+    around = Circumstances(hours_since_session=48.0, baseline=5, checkin_open=asked)
+    keyword, reading = keyword_of(text), read_reply(text, around)
+
+    assert reading.opt_out or keyword != "stop"
+    assert not (reading.opt_out and keyword in ("start", "help"))
+    assert keyword_of(text.upper()) == keyword_of(text.lower())
 
 
 def full_width(word: str) -> str:
