@@ -10,6 +10,7 @@ from uuid import UUID
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security.utils import get_authorization_scheme_param
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
@@ -88,6 +89,13 @@ def get_caller(
     if key is None:
         raise NotAllowed
     return Caller(clinic_id=key.clinic_id, name=key.name)
+
+
+def has_key(request: Request) -> bool:
+    """Is there a valid API key in the request? For what is refused before a caller is needed."""
+    scheme, token = get_authorization_scheme_param(request.headers.get("Authorization"))
+    with get_parts(request).sessions() as db:
+        return scheme.lower() == "bearer" and api_key_by_token(db, token) is not None
 
 
 CallerKey = Annotated[Caller, Depends(get_caller, scope="function")]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -19,7 +21,7 @@ from service.pathway.corrections import AftercareEnded, EndTooFarAhead
 from service.pathway.enrolment import NothingToCancel, SessionNotFound
 from service.pathway.erasure import FlagsStillOpen
 from service.pathway.stopping import PatientNotFound
-from service.web.deps import NotAllowed
+from service.web.deps import NotAllowed, has_key
 from service.web.requests import REQUEST_ID
 
 _ANSWERS: dict[type[Exception], tuple[int, str | list[dict[str, str]]]] = {
@@ -65,7 +67,7 @@ class WrongInput(BaseModel):
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
 """It does not answer, or not in time. Whoever asked may ask again: nothing was stored."""
 _TRY_AGAIN_SECONDS = 10
-_NO_JSON = "is not JSON in UTF-8"
+_API = "/api/"
 _log = structlog.get_logger()
 
 
@@ -94,13 +96,18 @@ def add_error_answers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unforeseen)
 
 
-def _answer(status: int, words: str | list[dict[str, str]]) -> Any:
+def _answer(
+    status: int, words: str | list[dict[str, str]]
+) -> Callable[[Request, Exception], Response]:
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
 
     def handler(_request: Request, _error: Exception) -> JSONResponse:
         return JSONResponse({"detail": words}, status_code=status, headers=headers)
 
     return handler
+
+
+_not_allowed = _answer(401, _ANSWERS[NotAllowed][1])
 
 
 def _database_away(_request: Request, error: Exception) -> JSONResponse:
@@ -122,16 +129,13 @@ def _unforeseen(request: Request, _error: Exception) -> JSONResponse:
     )
 
 
-def _wrong_input(_request: Request, error: Exception) -> JSONResponse:
+async def _wrong_input(request: Request, error: Exception) -> Response:
     """Name each wrong field and what to do; the value itself is left out: it may be a patient's."""
     assert isinstance(error, RequestValidationError)  # noqa: S101  # narrows what FastAPI passes
+    if any(found["type"] == "json_invalid" for found in error.errors()):
+        return await _no_json(request)
     wrong = [
-        {
-            "field": _field(found),
-            "message": _NO_JSON
-            if found["type"] == "json_invalid"
-            else found["msg"].removeprefix("Value error, "),
-        }
+        {"field": _field(found), "message": found["msg"].removeprefix("Value error, ")}
         for found in error.errors()
     ]
     return JSONResponse({"detail": wrong}, status_code=422)
@@ -142,13 +146,18 @@ async def _unreadable_body(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  # narrows what Starlette passes
     if error.status_code != 400:
         return await http_exception_handler(request, error)
-    wrong = [{"field": "body", "message": _NO_JSON}]
+    return await _no_json(request)
+
+
+async def _no_json(request: Request) -> Response:
+    """Refuse a body, which is read before the key is asked for; who has none hears only that."""
+    if request.url.path.startswith(_API) and not await run_in_threadpool(has_key, request):
+        return _not_allowed(request, NotAllowed())
+    wrong = [{"field": "body", "message": "is not JSON in UTF-8"}]
     return JSONResponse({"detail": wrong}, status_code=422)
 
 
 def _field(found: dict[str, Any]) -> str:
     """Name a field as the caller wrote it, without the place (body, path, query) it came in."""
     place, *inside = found["loc"]
-    if found["type"] == "json_invalid":
-        return "body"
     return ".".join(str(part) for part in inside) or str(place)

@@ -99,6 +99,16 @@ def test_what_is_no_visit_is_refused(api, body):
 
 
 @on_one_database
+@pytest.mark.parametrize("body", [b"{", b"\xff"])
+@pytest.mark.parametrize("key", [None, "Bearer nobody", "Basic YTpi"])
+def test_who_has_no_key_hears_only_that_whatever_is_in_the_body(api, body, key):
+    headers = JSON | ({"Authorization": key} if key else {})
+    del api.headers["Authorization"]
+
+    assert api.post("/api/v1/sessions", content=body, headers=headers).status_code == 401
+
+
+@on_one_database
 @pytest.mark.parametrize("call", [call for call in CALLS if CALLS[call]], ids=" ".join)
 def test_a_body_over_a_megabyte_is_refused(api, call):
     method, template = call

@@ -12,6 +12,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -63,6 +64,10 @@ def _in_our_time(given: datetime) -> datetime:
     return given
 
 
+Region = Annotated[
+    str, WithJsonSchema({"type": "string", "enum": list(load_protocol(CURRENT_VERSION).regions)})
+]
+"""A region's code. What is refused is named by its place in the list, so not by pydantic."""
 Moment = Annotated[AwareDatetime, AfterValidator(_in_our_time)]
 Since = Annotated[datetime, AfterValidator(_in_utc), AfterValidator(_in_our_time)]
 
@@ -83,10 +88,12 @@ class PatientGiven(_Given):
     """A patient, as on the enrolment form."""
 
     first_name: Line
-    phone: str | None = None
+    phone: Annotated[str | None, Field(description="As people write it; US without a +.")] = None
     email: str | None = None
     language: Language = Language.EN
-    time_zone: str | None = None
+    time_zone: Annotated[
+        str | None, Field(description="As America/Chicago; null: the clinic's.")
+    ] = None
     channel: Channel = Channel.SMS
     consent: ConsentGiven
     health_flags: frozenset[HealthFlag] = frozenset()
@@ -131,7 +138,7 @@ class SessionGiven(_Given):
     external_id: Line | None = None
     patient: PatientGiven
     ended_at: Moment
-    regions: Annotated[list[str], Field(min_length=1, max_length=16)]
+    regions: Annotated[list[Region], Field(min_length=1, max_length=16)]
     baseline_pain: Annotated[int, Field(ge=0, le=10)] | None = None
     first_session: bool = False
     trigger_points: TriggerPoints = TriggerPoints.LOW
