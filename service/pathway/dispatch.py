@@ -19,9 +19,9 @@ from service.domain.outcomes import NextStep, Outcome, Refused, Unclear
 from service.domain.values import Channel, MessageState
 from service.gateways.ports import Gateway, Outgoing
 from service.pathway.consequences import carry_out
-from service.pathway.optouts import NO_MORE, ends_with_opt_out
 from service.pathway.other_ways import other_way
 from service.pathway.rounds import Compose, Pace, Ready, Round, take_round
+from service.pathway.trying_again import why_not_again
 from service.pathway.verdicts import GRACE, NO_OTHER_WAY, Attempt, failed_of, verdict
 from service.store import claims
 from service.store.engine import Sessions
@@ -298,8 +298,9 @@ class Dispatcher:
             step = None
             row = replace(row, state=MessageState.PLANNED, send_at=attempt.claim.send_at)
         planned = row.state is MessageState.PLANNED
-        if message and planned and ends_with_opt_out(db, message, attempt.at):
-            row = replace(row, state=MessageState.CANCELLED, reason=NO_MORE)
+        because = why_not_again(db, message, attempt.at) if message and planned else None
+        if because is not None:
+            row = replace(row, state=MessageState.CANCELLED, reason=because)
         return row, step
 
     def _in_database(self, work: Callable[..., _T], *given: object) -> asyncio.Future[_T]:

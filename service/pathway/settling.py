@@ -15,10 +15,11 @@ from sqlalchemy.orm import Session
 from service.domain.values import Channel, MessageKind, MessageState
 from service.gateways.ports import ProviderUnavailable, SentLookUp, SentMessage
 from service.pathway.composing import text_of
-from service.pathway.optouts import NO_MORE, ends_with_opt_out, lock_address
+from service.pathway.optouts import lock_address
 from service.pathway.other_ways import other_way
 from service.pathway.phone_tasks import ask_to_phone
 from service.pathway.receipts import record_receipt
+from service.pathway.trying_again import why_not_again
 from service.store import audit
 from service.store.base import spelled
 from service.store.clinics import Clinic
@@ -26,6 +27,7 @@ from service.store.engine import Sessions
 from service.store.messages import Message
 from service.store.outcomes import expire_leases
 from service.store.patients import Address
+from service.store.sessions import locked_session
 
 GRACE = timedelta(seconds=120)
 ASK_AGAIN = timedelta(minutes=10)
@@ -134,8 +136,11 @@ def _settle(
     answer: list[SentMessage] | None,
     now: datetime,
 ) -> None:
-    # Opt-outs lock in this order too.
-    lock_address(db, db.get_one(Message, message_id).address_id)
+    # Whoever opts out, or ends a session, locks in this order too.
+    about = db.get_one(Message, message_id)
+    lock_address(db, about.address_id)
+    if about.session_id is not None:
+        locked_session(db, about.session_id)
     message = db.get_one(Message, message_id, with_for_update=True)
     if message.state is not MessageState.UNKNOWN:
         return  # A receipt came while we were asking.
@@ -180,8 +185,8 @@ def _was_not_taken(db: Session, message: Message, now: datetime) -> None:
     if message.kind is not MessageKind.CHECKIN:
         message.state, message.ask_at = MessageState.SKIPPED, None
         message.reason = "Not sent: the provider never had it, and by now it is late."
-    elif ends_with_opt_out(db, message, now):
-        message.state, message.ask_at, message.reason = MessageState.CANCELLED, None, NO_MORE
+    elif because := why_not_again(db, message, now):
+        message.state, message.ask_at, message.reason = MessageState.CANCELLED, None, because
     elif now < message.useful_until:
         # Past its window it is judged again like any other planned message.
         message.state, message.ask_at, message.asked = MessageState.PLANNED, None, 0

@@ -75,6 +75,16 @@ def session_of(db: Session, clinic_id: UUID, session_id: UUID) -> TreatmentSessi
     return db.scalar(_OF_CLINIC, {"session": session_id, "clinic": clinic_id})
 
 
+def locked_session(db: Session, session_id: UUID) -> TreatmentSession:
+    """Return a session as it is now, locked: whoever ends it waits."""
+    return db.scalars(
+        select(TreatmentSession)
+        .where(TreatmentSession.id == session_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).one()
+
+
 def session_by_external_id(
     db: Session, clinic_id: UUID, external_id: str
 ) -> TreatmentSession | None:
