@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 import structlog
 from sqlalchemy.orm import Session
@@ -51,7 +52,9 @@ def fetch_texts_since(
 ) -> int:
     """Store every text received at `since` or later that is not in our list; return how many.
 
-    Raises `ProviderUnavailable`, possibly half-way: what was stored by then stays stored.
+    The list has the newest first, and is read in the order in which patients wrote: a STOP after a
+    START is the last word. Raises `ProviderUnavailable`, possibly half-way: what was listed by then
+    is stored.
     """
     with sessions() as db:
         written_to = _written_to(db)
@@ -59,8 +62,20 @@ def fetch_texts_since(
         return 0
     # A messaging service has numbers that only the provider knows: then all texts are looked at.
     known = all(number.startswith("+") for number in written_to)
+    listed: list[ReceivedMessage] = []
+    try:
+        for text in provider.received_since(since, written_to if known else []):
+            listed.append(text)  # kept when the list breaks off half-way
+    finally:
+        found = _store_all(sessions, listed, rules)
+    return found
+
+
+def _store_all(sessions: Sessions, listed: list[ReceivedMessage], rules: Rules) -> int:
+    """Store texts that are listed newest first, each in a transaction of its own."""
     found = 0
-    for text in provider.received_since(since, written_to if known else []):
+    # Times are whole seconds: of two at the same time the one listed later was written before.
+    for text in sorted(reversed(listed), key=attrgetter("received_at")):
         with sessions.begin() as db:
             found += _store(db, text, rules)
     return found

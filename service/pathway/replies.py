@@ -330,6 +330,11 @@ def _follow_wishes(db: Session, address: Address, reading: Reading, incoming: In
         pause(db, address, "wrong number", now)
     elif reading.doubtful_opt_out:
         pause(db, address, "may want no more messages", now)
-    elif reading.keyword == "start":
+    elif reading.keyword == "start" and not _stopped_since(address, now):
         reopen(db, address, "text", now)
     return False
+
+
+def _stopped_since(address: Address, at: datetime) -> bool:
+    """Was the address opted out after `at`? A text can be heard of late, and out of order."""
+    return address.opted_out_at is not None and address.opted_out_at > at

@@ -11,10 +11,14 @@ from service.app import reply_rules
 from service.domain.values import Level
 from service.gateways.ports import ProviderUnavailable, ReceivedMessage
 from service.pathway.missed_texts import BOOKMARK, fetch_missed_texts
+from service.pathway.replies import Incoming, receive
 from service.store.flags import Flag
+from service.store.messages import Message
+from service.store.patients import Address
 from service.store.replies import Reply
 from service.store.workers import bookmark
 from tests.make import NOON, a_clinic
+from tests.pathway import builders
 
 ANA = "+12815550123"
 
@@ -94,3 +98,46 @@ def test_a_provider_that_breaks_off_is_asked_for_the_same_time_again(sessions):
     with sessions.begin() as db:
         assert db.scalar(select(func.count()).select_from(Reply)) == 2
         assert bookmark(db, BOOKMARK) == NOON + timedelta(minutes=1)
+
+
+def minutes_later(number: int, body: str) -> ReceivedMessage:
+    return replace(a_text(number, body), received_at=NOON + timedelta(minutes=number))
+
+
+def opted_out(sessions) -> bool:
+    with sessions() as db:
+        return db.scalars(select(Address)).one().opted_out_at is not None
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "stopped"), [("START", "STOP", True), ("STOP", "START", False)]
+)
+def test_what_a_patient_wrote_last_counts_in_a_list_with_the_newest_first(
+    sessions, first, then, stopped
+):
+    with sessions.begin() as db:
+        a_clinic(db)
+    listed = ListingProvider(minutes_later(2, then), minutes_later(1, first))
+
+    fetch_missed_texts(sessions, listed, reply_rules(), NOON + timedelta(minutes=3))
+
+    assert opted_out(sessions) is stopped
+
+
+def test_a_lost_start_does_not_undo_the_stop_that_came_after_it(sessions):
+    with sessions.begin() as db:
+        clinic = a_clinic(db)
+        told = minutes_later(2, "STOP")
+        receive(db, clinic, heard(told.body, told.ref, told.received_at), reply_rules())
+    lost = ListingProvider(minutes_later(1, "START"))
+
+    fetch_missed_texts(sessions, lost, reply_rules(), NOON + timedelta(minutes=3))
+
+    assert opted_out(sessions)
+    with sessions() as db:
+        answers = db.scalars(select(Message.key).order_by(Message.created_at)).all()
+    assert answers == ["stop"]
+
+
+def heard(body: str, ref: str, at: datetime) -> Incoming:
+    return builders.a_text(body, ref, at, sender_address=ANA)
