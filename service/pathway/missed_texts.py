@@ -75,7 +75,9 @@ def _store_all(sessions: Sessions, listed: list[ReceivedMessage], rules: Rules) 
     """Store texts that are listed newest first, each in a transaction of its own."""
     found = 0
     # Times are whole seconds: of two at the same time the one listed later was written before.
-    for text in sorted(reversed(listed), key=attrgetter("received_at")):
+    oldest_first = listed[::-1]
+    oldest_first.sort(key=attrgetter("received_at"))
+    for text in oldest_first:
         with sessions.begin() as db:
             found += _store(db, text, rules)
     return found

@@ -10,7 +10,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.domain.values import MessageState, SessionState
+from service.pathway.answered import ANSWERED
 from service.pathway.enrolment import SUPERSEDED, SessionNotFound, cancel
+from service.pathway.trying_again import was_answered
 from service.store import audit
 from service.store.audit import AuditEntry
 from service.store.messages import Message, messages_of_session
@@ -103,7 +105,11 @@ def _plan_again(db: Session, older: TreatmentSession) -> int:
     for message in messages_of_session(db, older.id):
         superseded = message.state is MessageState.CANCELLED and message.reason == SUPERSEDED
         # What became too late meanwhile is judged by the worker, like all that is late.
-        if superseded and db.get_one(Address, message.address_id).may_receive():
+        if not superseded or not db.get_one(Address, message.address_id).may_receive():
+            continue
+        if was_answered(db, message):
+            message.reason = ANSWERED
+        else:
             message.state, message.reason = MessageState.PLANNED, None
             count += 1
     return count
