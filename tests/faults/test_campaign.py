@@ -64,9 +64,14 @@ def test_a_database_that_goes_and_comes_back_loses_and_doubles_nothing(own: Data
 def test_a_bug_that_only_its_fault_shows_is_caught(
     own: Database, bug: str, fault: str, invariant: str, trials: int
 ):
-    tally = run(FAULTS[fault], own, trials=trials, seed=1, bug=bug, stories=1)
+    # Where it strikes hangs on the machine: one story may miss the moment, hardly all of them.
+    caught = (
+        invariant
+        in run(FAULTS[fault], own, trials=trials, seed=seed, bug=bug, stories=1).violations
+        for seed in range(1, 9)
+    )
 
-    assert invariant in tally.violations
+    assert any(caught)
 
 
 @pytest.mark.slow
