@@ -22,6 +22,7 @@ from typing import Any
 import aiohttp
 from sqlalchemy import func, select
 from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session
 
 from service.bench.databases import Measured, measured_database, owe
 from service.bench.patients import await_answers
@@ -174,18 +175,7 @@ def _sample(
 ) -> Sample:
     now = system_now()
     with database.sessions() as db:
-        late = [
-            (sent_at - send_at).total_seconds() * 1000
-            for sent_at, send_at in db.execute(
-                select(Message.sent_at, Message.send_at).where(
-                    Message.key == "hydrate",
-                    Message.send_at >= now - timedelta(seconds=load.every + 2),
-                    Message.send_at < now - timedelta(seconds=2),
-                    Message.sent_at.is_not(None),
-                )
-            )
-            if sent_at is not None
-        ]
+        late = _lateness(db, now - timedelta(seconds=load.every + 2), now - timedelta(seconds=2))
         overdue = db.scalar(
             select(func.count()).where(
                 Message.state == MessageState.PLANNED,
@@ -205,6 +195,17 @@ def _sample(
         worker_mb=_memory_mb(watched.worker),
         database_mb=_files_mb(database),
     )
+
+
+def _lateness(db: Session, since: datetime, until: datetime) -> list[float]:
+    """Return by how many ms each text left late that was due in a span of time."""
+    asked = select(Message.sent_at, Message.send_at).where(
+        Message.key == "hydrate",
+        Message.send_at >= since,
+        Message.send_at < until,
+        Message.sent_at.is_not(None),
+    )
+    return [(sent - due).total_seconds() * 1000 for sent, due in db.execute(asked) if sent]
 
 
 def _at(values: list[float], percent: int) -> float:
@@ -253,15 +254,7 @@ def _figures(
     begin: datetime,
 ) -> dict[str, Any]:
     with database.sessions() as db:
-        late = [
-            (sent_at - send_at).total_seconds() * 1000
-            for sent_at, send_at in db.execute(
-                select(Message.sent_at, Message.send_at).where(
-                    Message.key == "hydrate", Message.send_at >= begin, Message.sent_at.is_not(None)
-                )
-            )
-            if sent_at is not None
-        ]
+        late = _lateness(db, begin, system_now())
     took = [one for _, one in answered]
     half = samples[len(samples) // 2 :]
     return {

@@ -9,10 +9,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import bindparam, func, literal_column, or_, select
 from sqlalchemy.orm import Session
 
-from service.domain.protocol import load_protocol
+from service.domain.protocol import CURRENT_VERSION, load_protocol
 from service.domain.triage.readings import Circumstances
 from service.domain.values import (
-    USUAL_PAIN_RULES,
     HealthFlag,
     Language,
     MessageKind,
@@ -210,6 +209,7 @@ def treated_so(
     """Return what session and patient say around a reply, before anything that was asked."""
     health = frozenset((patient.health_flags or ()) if patient else ())
     regions = tuple(session.regions) if session else ()
+    version = session.protocol_version if session else CURRENT_VERSION
     return Circumstances(
         hours_since_session=(
             (received_at - session.ended_at).total_seconds() / 3600 if session else None
@@ -220,9 +220,7 @@ def treated_so(
         pregnant=HealthFlag.PREGNANT in health,
         chest_adjacent=chest_adjacent(regions),
         regions=regions,
-        pain_rules=(
-            load_protocol(session.protocol_version).pain.rules() if session else USUAL_PAIN_RULES
-        ),
+        pain_rules=load_protocol(version).pain.rules(),
     )
 
 

@@ -8,11 +8,11 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from service.domain.protocol import CURRENT_VERSION, load_protocol
-from service.domain.protocol.editions import Changes, base_of, edition_of
+from service.domain.protocol.editions import Changes, base_of
 from service.domain.schedule_words import due_in_words
 from service.domain.values import Language
 from service.domain.wording import load_texts
-from service.pathway.drafting import Stand, stand_of
+from service.pathway.drafting import Stand, content_in_use, stand_of
 from service.store.clinics import Clinic
 
 _PAIN_WORDS = {
@@ -92,11 +92,8 @@ def name_in_use(stand: Stand) -> EditionName:
 def show_draft(db: Session, clinic: Clinic) -> DraftShown:
     """Return the clinic's draft, or what one would begin with."""
     stand = stand_of(db, clinic)
-    if stand.draft is not None:
-        changes = stand.draft.content().changes
-    else:
-        in_use = edition_of(stand.version)
-        changes = in_use.changes if in_use else Changes()
+    content = stand.draft.content() if stand.draft else content_in_use(clinic)
+    changes = content.changes
     return DraftShown(
         stand=stand,
         tips=_tips(changes),

@@ -39,8 +39,8 @@ class NoDraft(Exception):
 
 
 @dataclass(frozen=True)
-class Rhythm:
-    """The tips and the pain scores as the form has them: what is sent, when, from which score."""
+class TipsAndScores:
+    """Tips and pain scores as the form has them: what is sent, when, from which score one calls."""
 
     sent: frozenset[str]
     due: Mapping[str, str]
@@ -61,6 +61,12 @@ class Stand:
 def version_in_use(clinic: Clinic) -> int:
     """Return the version that the clinic's new sessions are put on."""
     return clinic.protocol_version or CURRENT_VERSION
+
+
+def content_in_use(clinic: Clinic) -> Content:
+    """Return the edition that new sessions are put on; without one, the files unchanged."""
+    version = version_in_use(clinic)
+    return edition_of(version) or Content(base_of(version), Changes())
 
 
 def stand_of(db: Session, clinic: Clinic) -> Stand:
@@ -90,24 +96,25 @@ def change_text(
     texts.setdefault(language, {})[key] = text
     if text == base.get(key, language):
         del texts[language][key]
-    _keep(db, staff, draft, changes.model_copy(update={"texts": texts}), now)
+    kept = {one: changed for one, changed in texts.items() if changed}
+    _keep(db, staff, draft, changes.model_copy(update={"texts": kept}), now)
     return []
 
 
-def change_rhythm(
-    db: Session, staff: SignedInStaff, rhythm: Rhythm, now: datetime
+def change_tips_and_scores(
+    db: Session, staff: SignedInStaff, typed: TipsAndScores, now: datetime
 ) -> dict[str, str]:
     """Put tips and pain scores into the draft; return what keeps them from that, by field."""
     base = load_protocol(CURRENT_VERSION)
     usual = {step.key: step.due.written for step in base.steps if step.clinic_may}
-    due = {key: written.strip() for key, written in rhythm.due.items()}
+    due = {key: written.strip() for key, written in typed.due.items()}
     try:
-        pain = {name: int(value) for name, value in rhythm.pain.items()}
+        pain = {name: int(value) for name, value in typed.pain.items()}
     except ValueError:
-        return {f"pain.{name}": "Choose a number." for name in rhythm.pain}
+        return {f"pain.{name}": "Choose a number." for name in typed.pain}
     wanted = Changes(
         due={key: written for key, written in due.items() if written != usual.get(key)},
-        left_out=tuple(key for key in usual if key not in rhythm.sent),
+        left_out=tuple(key for key in usual if key not in typed.sent),
         pain={name: value for name, value in pain.items() if value != getattr(base.pain, name)},
     )
     problems = dict(problems_in(base, wanted))
@@ -185,7 +192,6 @@ def _opened(db: Session, staff: SignedInStaff, now: datetime) -> tuple[Edition, 
     draft = draft_of(db, clinic.id, lock=True)
     if draft is not None:
         return draft, draft.content().changes
-    in_use = edition_of(version_in_use(clinic))
     approved = editions_of(db, clinic.id)
     draft = Edition(
         clinic_id=clinic.id,
@@ -194,7 +200,7 @@ def _opened(db: Session, staff: SignedInStaff, now: datetime) -> tuple[Edition, 
         drafted_by=staff.name,
         changed_at=now,
     )
-    return draft, in_use.changes if in_use else Changes()
+    return draft, content_in_use(clinic).changes
 
 
 def _keep(
@@ -235,9 +241,3 @@ def _wrong_texts(base: int, changes: Changes) -> bool:
         for language, changed in changes.texts.items()
         for key, text in changed.items()
     )
-
-
-def content_in_use(clinic: Clinic) -> Content:
-    """Return the edition that new sessions are put on; without one, the files unchanged."""
-    version = version_in_use(clinic)
-    return edition_of(version) or Content(base_of(version), Changes())

@@ -150,12 +150,13 @@ def _levels(
             for one in earlier
             if one.body and past.reply.received_at - one.received_at <= JOINED
         ]
-        was, becomes = (
-            _level(past.reply, joined, replace(around, pain_rules=rules))
-            for rules in (in_use, draft)
-        )
+        # By the same rules it reads the same: most drafts change words or tips only.
+        levels = {
+            rules: _level(past.reply, joined, replace(around, pain_rules=rules))
+            for rules in {in_use, draft}
+        }
         earlier.append(past.reply)
-        yield past, was, becomes
+        yield past, levels[in_use], levels[draft]
 
 
 def _level(reply: Reply, joined: list[str], around: Circumstances) -> Level:

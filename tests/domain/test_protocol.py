@@ -11,7 +11,7 @@ import pytest
 from service.domain.files import DataFileError, protocol_folder
 from service.domain.protocol import CURRENT_VERSION, ProtocolError, load_protocol
 from service.domain.protocol.loading import read_protocol
-from service.domain.values import Language
+from service.domain.values import USUAL_PAIN_RULES, Language
 from service.domain.wording import load_texts
 
 
@@ -137,3 +137,7 @@ def test_a_mistake_in_a_data_file_is_named_with_its_file_and_field(folder, file,
 def test_a_version_that_was_never_written_is_refused():
     with pytest.raises(ProtocolError, match="no version 99"):
         load_protocol(99)
+
+
+def test_a_score_that_is_read_without_a_protocol_is_read_as_the_file_says():
+    assert load_protocol(CURRENT_VERSION).pain.rules() == USUAL_PAIN_RULES

@@ -15,15 +15,11 @@ from service.domain.outcomes import Accepted, Outcome, Refused, Unclear
 from service.domain.values import (
     CallOutcome,
     Channel,
-    Consents,
     FlagState,
-    HeatIcePlan,
-    Language,
     Level,
     MessageKind,
     MessageState,
     SessionState,
-    TriggerPoints,
 )
 from service.domain.windows import zone_named
 from service.gateways.ports import Outgoing, SentMessage
@@ -31,7 +27,7 @@ from service.pathway.callbacks import own, record_call
 from service.pathway.composing import composer
 from service.pathway.corrections import correct_end
 from service.pathway.dispatch import Dispatcher, Tempo
-from service.pathway.enrolment import NewPatient, NewSession, cancel, enrol
+from service.pathway.enrolment import cancel, enrol
 from service.pathway.erasure import erase
 from service.pathway.lateness import judge_again
 from service.pathway.questions import act_on_silence
@@ -61,6 +57,7 @@ from tests.model.expected import (
     Person,
     Posted,
 )
+from tests.pathway.builders import a_new_session
 
 PHONES = ("+12025550101", "+12025550102")
 REGIONS = ("calf_foot", "upper_mid_back", "neck")
@@ -100,25 +97,8 @@ class ClinicMachine(RuleBasedStateMachine):
 
     @rule(target=visits, phone=phones, region=st.sampled_from(REGIONS), ago=st.integers(0, 40))
     def enrol_a_patient(self, phone: str, region: str, ago: int) -> UUID:
-        new = NewSession(
-            external_id=None,
-            patient=NewPatient(
-                first_name=f"P{phone[-1]}",
-                phone=phone,
-                email=None,
-                language=Language.EN,
-                time_zone=None,
-                channel=Channel.SMS,
-                consents=Consents(sms=True, email=False),
-            ),
-            ended_at=self.now - timedelta(minutes=ago),
-            regions=(region,),
-            baseline_pain=4,
-            first_session=False,
-            trigger_points=TriggerPoints.LOW,
-            plan=HeatIcePlan.EITHER,
-            move_plan=None,
-        )
+        ended_at = self.now - timedelta(minutes=ago)
+        new = a_new_session(phone, ended_at, regions=(region,), baseline_pain=4)
         with self.sessions.begin() as db:
             visit = enrol(db, self.clinic(db), new, by="Sam", now=self.now)
         person = self.model.people.get(phone)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from service.domain.triage.readings import Answer, Circumstances, Reading
 from service.domain.values import (
     Channel,
+    Consents,
     HeatIcePlan,
     Language,
     Level,
@@ -20,6 +21,7 @@ from service.domain.values import (
     SessionState,
     TriggerPoints,
 )
+from service.pathway.enrolment import NewPatient, NewSession
 from service.pathway.replies import Incoming, Rules
 from service.store.clinics import Clinic
 from service.store.messages import Message
@@ -72,6 +74,30 @@ def a_text(body: str, ref: str = "SM1", at: datetime = NOON, **details: Any) -> 
         "received_at": at,
     }
     return Incoming(**(given | details))
+
+
+def a_new_session(phone: str, ended_at: datetime, **details: Any) -> NewSession:
+    """What a therapist enrols: somebody who agreed to texts, needled in the lower leg."""
+    given: dict[str, Any] = {
+        "external_id": None,
+        "patient": NewPatient(
+            first_name=f"P{phone[-2:]}",
+            phone=phone,
+            email=None,
+            language=Language.EN,
+            time_zone=None,
+            channel=Channel.SMS,
+            consents=Consents(sms=True, email=False),
+        ),
+        "ended_at": ended_at,
+        "regions": ("calf_foot",),
+        "baseline_pain": None,
+        "first_session": False,
+        "trigger_points": TriggerPoints.LOW,
+        "plan": HeatIcePlan.EITHER,
+        "move_plan": None,
+    }
+    return NewSession(**(given | details))
 
 
 def a_patient(db: Session, clinic: Clinic) -> Patient:

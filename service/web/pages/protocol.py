@@ -12,7 +12,7 @@ from service.domain.values import Channel, HealthFlag, HeatIcePlan, Language, Tr
 from service.domain.windows import at_local_time, zone_named
 from service.domain.wording import UnknownText
 from service.pathway.draft_reading import name_in_use, version_to_change
-from service.pathway.drafting import stand_of
+from service.pathway.drafting import change_text, stand_of
 from service.pathway.invented import Invented, try_on
 from service.pathway.protocol_reading import (
     LONGEST_TRIED,
@@ -23,7 +23,7 @@ from service.pathway.protocol_reading import (
     wording_to_change,
 )
 from service.web.deps import Db, Now
-from service.web.pages.staff import Admin, draw_staff, staff_routes
+from service.web.pages.staff import Admin, draw_staff, go, staff_routes
 
 
 def router() -> APIRouter:
@@ -102,15 +102,42 @@ def router() -> APIRouter:
     ) -> Response:
         return _drawn(request, staff, key, language, text)
 
+    @routes.post("/texts/{key}/keep")
+    def keep(
+        request: Request,
+        db: Db,
+        now: Now,
+        key: str,
+        staff: Admin,
+        language: Annotated[Language, Form()],
+        text: Annotated[str, Form(max_length=LONGEST_TRIED)] = "",
+    ) -> Response:
+        try:
+            problems = change_text(db, staff, key, language, text.strip(), now)
+        except UnknownText:
+            raise HTTPException(404) from None
+        if problems:
+            return _drawn(request, staff, key, language, text, status=422)
+        return go("/settings/protocol/draft?done=text")
+
     return routes
 
 
-def _drawn(request: Request, staff: Admin, key: str, language: Language, text: str) -> Response:
+def _drawn(
+    request: Request,
+    staff: Admin,
+    key: str,
+    language: Language,
+    text: str,
+    *,
+    status: int = 200,
+) -> Response:
     try:
         return draw_staff(
             request,
             "settings_wording",
             staff,
+            status=status,
             key=key,
             language=language,
             shown=show_wording(staff.clinic, key),

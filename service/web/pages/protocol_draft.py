@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, HTTPException, Request, Response
+from fastapi import APIRouter, Form, Request, Response
 from sqlalchemy.orm import Session
 
-from service.domain.values import Language
 from service.domain.windows import zone_named
-from service.domain.wording import UnknownText
-from service.pathway.draft_reading import show_draft, version_to_change
+from service.pathway.draft_reading import show_draft
 from service.pathway.drafting import (
     LONGEST_NAME,
     NoDraft,
-    Rhythm,
+    TipsAndScores,
     approve,
-    change_rhythm,
-    change_text,
+    change_tips_and_scores,
     open_draft,
     throw_away,
 )
 from service.pathway.dry_run import dry_run
-from service.pathway.protocol_reading import LONGEST_TRIED, show_wording, try_wording
 from service.pathway.signing_in import SignedInStaff
 from service.web.deps import Db, Now, WallNow
 from service.web.pages.staff import Admin, draw_staff, go, staff_routes
@@ -33,20 +29,20 @@ Many = Annotated[list[str], Form(max_length=50)]
 
 
 def router() -> APIRouter:
-    """Return the routes under `/settings/protocol/draft`, and the one that keeps a wording."""
-    routes = staff_routes("/settings/protocol", admins_only=True)
+    """Return the routes under `/settings/protocol/draft`."""
+    routes = staff_routes(_HERE, admins_only=True)
 
-    @routes.get("/draft")
+    @routes.get("")
     def show(request: Request, db: Db, staff: Admin, done: str = "") -> Response:
         return _drawn(request, db, staff, done=done)
 
-    @routes.post("/draft")
+    @routes.post("")
     def begin(db: Db, now: Now, staff: Admin) -> Response:
         open_draft(db, staff, now)
         return go(f"{_HERE}/dry-run")
 
-    @routes.post("/draft/rhythm")
-    def rhythm(
+    @routes.post("/tips-and-scores")
+    def tips_and_scores(
         request: Request,
         db: Db,
         now: Now,
@@ -57,17 +53,17 @@ def router() -> APIRouter:
         severe_from: Words = "",
         worse_by: Words = "",
     ) -> Response:
-        typed = Rhythm(
+        typed = TipsAndScores(
             sent=frozenset(send),
             due=dict(zip(tip, due, strict=False)),
             pain={"severe_from": severe_from, "worse_by": worse_by},
         )
-        problems = change_rhythm(db, staff, typed, now)
+        problems = change_tips_and_scores(db, staff, typed, now)
         if problems:
             return _drawn(request, db, staff, status=422, typed=typed, problems=problems)
-        return go(f"{_HERE}?done=rhythm")
+        return go(f"{_HERE}?done=tips")
 
-    @routes.post("/draft/discard")
+    @routes.post("/discard")
     def discard(db: Db, now: Now, staff: Admin) -> Response:
         try:
             throw_away(db, staff, now)
@@ -75,11 +71,11 @@ def router() -> APIRouter:
             return go(f"{_HERE}?done=gone")
         return go(f"{_HERE}?done=discarded")
 
-    @routes.get("/draft/dry-run")
+    @routes.get("/dry-run")
     def trial(request: Request, db: Db, now: Now, staff: Admin) -> Response:
         return _tried(request, db, staff, now)
 
-    @routes.post("/draft/approve")
+    @routes.post("/approve")
     def sign(
         request: Request,
         db: Db,
@@ -106,32 +102,6 @@ def router() -> APIRouter:
             return _tried(request, db, staff, now, approver=approver, problems=problems)
         return go("/settings/protocol?done=approved")
 
-    @routes.post("/texts/{key}/keep")
-    def keep(
-        request: Request,
-        db: Db,
-        now: Now,
-        key: str,
-        staff: Admin,
-        language: Annotated[Language, Form()],
-        text: Annotated[str, Form(max_length=LONGEST_TRIED)] = "",
-    ) -> Response:
-        try:
-            if not change_text(db, staff, key, language, text.strip(), now):
-                return go(f"{_HERE}?done=text")
-            return draw_staff(
-                request,
-                "settings_wording",
-                staff,
-                status=422,
-                key=key,
-                language=language,
-                shown=show_wording(staff.clinic, key),
-                tried=try_wording(staff.clinic, key, language, text),
-            )
-        except UnknownText:
-            raise HTTPException(404) from None
-
     return routes
 
 
@@ -141,7 +111,7 @@ def _drawn(
     staff: SignedInStaff,
     *,
     status: int = 200,
-    typed: Rhythm | None = None,
+    typed: TipsAndScores | None = None,
     problems: dict[str, str] | None = None,
     done: str = "",
 ) -> Response:
@@ -177,7 +147,7 @@ def _tried(
         status=422 if problems else 200,
         shown=shown,
         draft=shown.stand.draft,
-        run=dry_run(db, staff.clinic, version_to_change(db, staff.clinic), now),
+        run=dry_run(db, staff.clinic, shown.stand.draft.version, now),
         approver=approver,
         problems=problems or {},
         zone=zone_named(staff.clinic.time_zone),

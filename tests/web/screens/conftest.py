@@ -1,4 +1,4 @@
-"""A lively clinic's pages in a real browser, filled once: these tests only look."""
+"""A lively clinic's pages in a real browser, filled once for the tests of a module."""
 
 from __future__ import annotations
 

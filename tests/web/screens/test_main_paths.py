@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +22,7 @@ from service.store.flags import Call, Flag
 from service.store.secrets import Vault
 from tests.conftest import SECRET
 from tests.web.browsers import DESK, SMALL_PHONE, TABLET
-from tests.web.screens.house import House, open_house
+from tests.web.screens.house import House
 
 pytestmark = pytest.mark.slow
 
@@ -39,22 +38,9 @@ NEW = count(10)
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[House]:
-    """A house of their own: these tests change it."""
-    path = tmp_path_factory.mktemp("paths") / "aftercare.db"
-    path.write_bytes(sqlite_template.read_bytes())
-    with open_house(f"sqlite:///{path}") as house:
-        yield house
-
-
-@pytest.fixture(scope="module")
 def therapists(chromium: Browser, house: House) -> Any:
+    """What the therapist's browser keeps."""
     return house.signed_in(chromium, house.tuesday.therapist.email)
-
-
-@pytest.fixture(scope="module")
-def admins(chromium: Browser, house: House) -> Any:
-    return house.signed_in(chromium, house.tuesday.admin.email)
 
 
 class Finger:
@@ -172,8 +158,8 @@ def reach(page: Page, name: str) -> None:
     [(SMALL_PHONE, True), (TABLET, False), (DESK, True)],
     ids=["phone", "tablet without script", "desk"],
 )
-def test_a_call_is_taken_and_recorded_in_two_taps(chromium, house, admins, size, script):
-    with a_hand(chromium, admins, size, script=script) as hand:
+def test_a_call_is_taken_and_recorded_in_two_taps(chromium, house, admins_cookies, size, script):
+    with a_hand(chromium, admins_cookies, size, script=script) as hand:
         hand.page.goto(f"{house.address}/calls")
 
         hand.tap(hand.page.get_by_role("button", name="Take and call").first)
@@ -187,8 +173,8 @@ def test_a_call_is_taken_and_recorded_in_two_taps(chromium, house, admins, size,
     assert calls_of(house, flag_id) == [(FlagState.CLOSED, CallOutcome.ADVISED)]
 
 
-def test_a_call_is_recorded_by_keyboard_alone(chromium, house, admins):
-    with a_hand(chromium, admins, DESK) as hand:
+def test_a_call_is_recorded_by_keyboard_alone(chromium, house, admins_cookies):
+    with a_hand(chromium, admins_cookies, DESK) as hand:
         page = hand.page
         page.goto(f"{house.address}/calls")
 
@@ -218,8 +204,11 @@ def press(page: Page, words: str) -> None:
     raise AssertionError(f"the keyboard does not reach {words!r}")
 
 
-def test_two_at_one_list_never_get_the_same_call(chromium, house, admins, therapists):
-    with a_hand(chromium, admins, DESK) as first, a_hand(chromium, therapists, TABLET) as second:
+def test_two_at_one_list_never_get_the_same_call(chromium, house, admins_cookies, therapists):
+    with (
+        a_hand(chromium, admins_cookies, DESK) as first,
+        a_hand(chromium, therapists, TABLET) as second,
+    ):
         for hand in (first, second):
             hand.page.goto(f"{house.address}/calls")
         path = first.page.locator("form[action$='/take']").first.get_attribute("action")

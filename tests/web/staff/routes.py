@@ -96,7 +96,7 @@ ADMINS = {
     ("POST", "/settings/protocol/texts/{key}/keep"),
     ("GET", "/settings/protocol/draft"),
     ("POST", "/settings/protocol/draft"),
-    ("POST", "/settings/protocol/draft/rhythm"),
+    ("POST", "/settings/protocol/draft/tips-and-scores"),
     ("POST", "/settings/protocol/draft/discard"),
     ("GET", "/settings/protocol/draft/dry-run"),
     ("POST", "/settings/protocol/draft/approve"),

@@ -11,26 +11,21 @@ from sqlalchemy import select
 from service.app import reply_rules
 from service.domain.values import (
     CallOutcome,
-    Channel,
-    Consents,
-    HeatIcePlan,
-    Language,
     Level,
     MessageKind,
     MessageState,
     Role,
-    TriggerPoints,
 )
 from service.pathway.callbacks import record_call
 from service.pathway.composing import text_of
-from service.pathway.enrolment import NewPatient, NewSession, enrol
+from service.pathway.enrolment import enrol
 from service.pathway.replies import receive
 from service.store.audit import AuditEntry
 from service.store.clinics import Clinic
 from service.store.flags import Flag
 from service.store.messages import Message
 from tests.make import NOON, a_clinic
-from tests.pathway.builders import a_text
+from tests.pathway.builders import a_new_session, a_text
 from tests.web.staff.browsing import PASSWORD, a_person, send, sign_in
 
 PROTOCOL = "/settings/protocol"
@@ -55,12 +50,12 @@ def keep_text(browser, text=WATER, language="en", key="hydrate"):
     return send(browser, path, f"{path}/keep", language=language, text=text)
 
 
-def keep_rhythm(browser, *, leave_out=(), severe_from="7", worse_by="2", **due):
+def keep_tips_and_scores(browser, *, leave_out=(), severe_from="7", worse_by="2", **due):
     times = TIPS | due
     return send(
         browser,
         DRAFT,
-        f"{DRAFT}/rhythm",
+        f"{DRAFT}/tips-and-scores",
         tip=list(times),
         due=list(times.values()),
         send=[key for key in times if key not in leave_out],
@@ -79,30 +74,11 @@ def approve(browser, **changed):
     return send(browser, DRY_RUN, f"{DRAFT}/approve", **(form | changed))
 
 
-def a_visit(sessions, person, phone, ended_at, *, baseline=None):
-    patient = NewPatient(
-        first_name=f"P{phone[-2:]}",
-        phone=phone,
-        email=None,
-        language=Language.EN,
-        time_zone=None,
-        channel=Channel.SMS,
-        consents=Consents(sms=True, email=False),
-    )
-    new = NewSession(
-        external_id=None,
-        patient=patient,
-        ended_at=ended_at,
-        regions=("calf_foot",),
-        baseline_pain=baseline,
-        first_session=False,
-        trigger_points=TriggerPoints.LOW,
-        plan=HeatIcePlan.EITHER,
-        move_plan=None,
-    )
+def a_visit(sessions, person, phone, ended_at):
     with sessions.begin() as db:
         clinic = db.get_one(Clinic, person.clinic_id)
-        return enrol(db, clinic, new, by="Sam", now=ended_at + timedelta(minutes=5))
+        new, saved_at = a_new_session(phone, ended_at), ended_at + timedelta(minutes=5)
+        return enrol(db, clinic, new, by="Sam", now=saved_at)
 
 
 def answer(sessions, person, visit, phone, words, at):
@@ -152,7 +128,7 @@ def test_a_wording_reaches_nobody_before_it_is_approved_and_then_new_sessions_on
 
 
 def test_tips_are_left_out_and_moved_for_new_sessions(admin, sessions, alex):
-    keep_rhythm(admin, leave_out=["tip_72h"], move_am="10:30")
+    keep_tips_and_scores(admin, leave_out=["tip_72h"], move_am="10:30")
     approve(admin)
 
     visit = a_visit(sessions, alex, "+12025550101", NOON)
@@ -170,7 +146,7 @@ def test_tips_are_left_out_and_moved_for_new_sessions(admin, sessions, alex):
 
 def test_a_session_is_judged_by_the_scores_of_its_own_edition(admin, sessions, alex):
     old = a_visit(sessions, alex, "+12025550101", NOON - 2 * DAY)
-    keep_rhythm(admin, severe_from="8")
+    keep_tips_and_scores(admin, severe_from="8")
     approve(admin)
     new = a_visit(sessions, alex, "+12025550102", NOON - 2 * DAY)
 
@@ -184,7 +160,7 @@ def test_a_session_is_judged_by_the_scores_of_its_own_edition(admin, sessions, a
 
 
 def test_words_that_worry_are_flagged_whatever_scores_the_edition_has(admin, sessions, alex):
-    keep_rhythm(admin, severe_from="8", worse_by="3")
+    keep_tips_and_scores(admin, severe_from="8", worse_by="3")
     approve(admin)
     visit = a_visit(sessions, alex, "+12025550101", NOON - 2 * DAY)
 
@@ -208,7 +184,7 @@ def test_the_dry_run_says_who_would_have_been_missed(admin, sessions, alex):
         if outcome:
             with sessions.begin() as db:
                 record_call(db, alex.clinic_id, flag.id, outcome, None, "Sam", NOON - 2 * DAY)
-    keep_rhythm(admin, leave_out=["tip_72h"], severe_from="8", move_am="10:30")
+    keep_tips_and_scores(admin, leave_out=["tip_72h"], severe_from="8", move_am="10:30")
 
     page = admin.get(DRY_RUN).text
 
@@ -259,10 +235,18 @@ def test_what_is_not_signed_properly_is_not_used(admin, sessions, alex, changed,
     ],
 )
 def test_what_the_protocol_does_not_allow_is_named_and_changes_nothing(admin, changes, told):
-    refused = keep_rhythm(admin, **changes)
+    refused = keep_tips_and_scores(admin, **changes)
 
     assert (refused.status_code, told in refused.text) == (422, True)
     assert "There is no draft yet." in admin.get(DRAFT).text
+
+
+def test_what_was_typed_stays_on_the_form_when_something_else_is_wrong(admin):
+    page = keep_tips_and_scores(admin, severe_from="8", leave_out=["tip_72h"], hydrate="soon").text
+
+    assert '<option value="8" selected>' in page
+    assert 'value="soon"' in page
+    assert not re.search(r'value="tip_72h" checked', page)
 
 
 def test_a_wording_that_no_text_can_carry_is_not_kept(admin):
@@ -307,7 +291,7 @@ def test_the_next_draft_begins_with_what_is_in_use(admin):
     keep_text(admin)
     approve(admin)
 
-    keep_rhythm(admin, leave_out=["tip_72h"])
+    keep_tips_and_scores(admin, leave_out=["tip_72h"])
 
     page = admin.get(DRAFT).text
     assert "Edition 2 of version 1" in page
